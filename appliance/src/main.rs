@@ -1,0 +1,2 @@
+//! The Mamoru appliance.
+fn main() {}

@@ -1,0 +1,2 @@
+//! imaging
+pub mod codec;
