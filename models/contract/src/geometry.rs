@@ -139,8 +139,7 @@ impl Geometry {
         let x = self.kept_columns.kept_of(point.x)?;
         let y = self.kept_rows.kept_of(point.y)?;
         Some(Point {
-            x: f64::from(self.placed.left)
-                + x * f64::from(self.placed.columns) / f64::from(self.kept_columns.count()),
+            x: f64::from(self.placed.left) + x * f64::from(self.placed.columns) / f64::from(self.kept_columns.count()),
             y: f64::from(self.placed.top) + y * f64::from(self.placed.rows) / f64::from(self.kept_rows.count()),
         })
     }
@@ -150,8 +149,8 @@ impl Geometry {
     pub fn original_of_input(&self, point: Point) -> Option<Point> {
         let x = (point.x - f64::from(self.placed.left)) * f64::from(self.kept_columns.count())
             / f64::from(self.placed.columns);
-        let y = (point.y - f64::from(self.placed.top)) * f64::from(self.kept_rows.count())
-            / f64::from(self.placed.rows);
+        let y =
+            (point.y - f64::from(self.placed.top)) * f64::from(self.kept_rows.count()) / f64::from(self.placed.rows);
         Some(Point { x: self.kept_columns.original_of(x)?, y: self.kept_rows.original_of(y)? })
     }
 

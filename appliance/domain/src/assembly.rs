@@ -1,0 +1,1 @@
+//! When is a study complete, and what is reported of it?

@@ -1,0 +1,170 @@
+//! What became of one image.
+
+use contract::geometry::{Extent, Point};
+use contract::manifest::ModelLabel;
+use contract::{Digest, Geometry, InstanceAttributes, PatientStudy};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExclusionReason, InstanceKey, ReceivedInstance, StoredFile};
+
+/// Which breast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Laterality {
+    /// Right.
+    #[serde(rename = "R")]
+    Right,
+    /// Left.
+    #[serde(rename = "L")]
+    Left,
+}
+
+impl Laterality {
+    /// DICOM's letter: `R` or `L`.
+    #[must_use]
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Right => "R",
+            Self::Left => "L",
+        }
+    }
+}
+
+/// A screening view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum View {
+    /// Cranio-caudal.
+    #[serde(rename = "CC")]
+    CranioCaudal,
+    /// Medio-lateral oblique.
+    #[serde(rename = "MLO")]
+    MedioLateralOblique,
+}
+
+impl View {
+    /// DICOM's View Position term.
+    #[must_use]
+    pub const fn term(self) -> &'static str {
+        match self {
+            Self::CranioCaudal => "CC",
+            Self::MedioLateralOblique => "MLO",
+        }
+    }
+}
+
+/// Which model gave a score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelId {
+    /// The manifest's name.
+    pub name: String,
+    /// The manifest's version.
+    pub version: String,
+    /// What it may be used for.
+    pub label: ModelLabel,
+    /// SHA-256 of the network file.
+    pub network: Digest,
+    /// Digest of the preprocessing spec.
+    pub preprocess: Digest,
+}
+
+/// The class activation map before any threshold, row by row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cam {
+    /// Rows and columns of the grid.
+    pub extent: Extent,
+    /// `rows × columns` values.
+    pub values: Vec<f32>,
+}
+
+/// A scored image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageFinding {
+    /// Which breast.
+    pub laterality: Laterality,
+    /// Which view.
+    pub view: View,
+    /// The network's probability, 0 to 1. Not calibrated.
+    pub score: f64,
+    /// Its logit.
+    pub logit: f64,
+    /// Where the map is strongest, in pixels of the original image; `None` when that cell lies in padding.
+    pub peak: Option<Point>,
+    /// The map.
+    pub cam: Cam,
+    /// From the map's grid to the original image.
+    pub geometry: Geometry,
+    /// The rendered heat map beside the image, an 8-bit RGB PNG in the artefact folder.
+    pub heatmap: StoredFile,
+    /// Which model.
+    pub model: ModelId,
+    /// Which engine: `tract` or `nvidia`.
+    pub engine: String,
+    /// How long each step took.
+    pub timings: ImageTimings,
+}
+
+/// Milliseconds that the steps of one image took.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ImageTimings {
+    /// Header and pixels, worker process included.
+    pub decode_ms: f64,
+    /// Preprocessing.
+    pub preprocess_ms: f64,
+    /// Network.
+    pub network_ms: f64,
+    /// Drawing the heat map.
+    pub render_ms: f64,
+}
+
+/// Why an image that should have been scored was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureReason {
+    /// Machine-readable, stable: for example `decode_damaged`, `worker_timeout`, `engine_output_not_finite`.
+    pub code: String,
+    /// For people, without patient data.
+    pub text: String,
+}
+
+/// What became of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum InstanceOutcome {
+    /// It has a score.
+    Scored(Box<ImageFinding>),
+    /// It is not for the network, by a rule.
+    Excluded {
+        /// The rule.
+        reason: ExclusionReason,
+    },
+    /// It was for the network, but something went wrong.
+    Failed {
+        /// What.
+        reason: FailureReason,
+    },
+}
+
+/// Everything that is kept of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// The instance as it arrived.
+    pub received: ReceivedInstance,
+    /// Its attributes, once its header was read.
+    pub attributes: Option<InstanceAttributes>,
+    /// The patient and study modules of its header, for the result objects.
+    pub patient_study: Option<PatientStudy>,
+    /// What became of it; `None` while it waits.
+    pub outcome: Option<InstanceOutcome>,
+}
+
+impl InstanceRecord {
+    /// A record that waits for inference.
+    #[must_use]
+    pub const fn waiting(received: ReceivedInstance) -> Self {
+        Self { received, attributes: None, patient_study: None, outcome: None }
+    }
+
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> &InstanceKey {
+        &self.received.key
+    }
+}
