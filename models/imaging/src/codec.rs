@@ -5,11 +5,14 @@
 //! before anything is allocated. Decoders may be slow on damaged input, but must neither panic nor read out of bounds;
 //! the appliance runs them in a worker process with limits all the same.
 
+mod jpeg;
 pub mod jpeg_2000;
 pub mod jpeg_dct;
 pub mod jpeg_lossless;
 pub mod jpeg_ls;
 pub mod rle;
+#[doc(hidden)]
+pub mod testing;
 
 use thiserror::Error;
 
