@@ -1,1 +1,16 @@
-//! inference
+//! Scoring one image: the engine's contract, the checks of its output, the class activation map and its picture.
+//!
+//! A decoded image comes in, [`Scored`] goes out: probability, logit, map and a rendered heat map. Engines live in their
+//! own crates behind [`Engine`] and are called through [`Scorer`], which contains their panics and checks every output:
+//! an image whose output is not finite, not in shape, or contradicts itself has failed, and has no score.
+
+pub mod cam;
+pub mod checks;
+pub mod conformance;
+pub mod engine;
+pub mod heatmap;
+mod scorer;
+
+pub use checks::OutputFault;
+pub use engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, RawOutputs, Unavailable};
+pub use scorer::{ScoreFailure, Scored, Scorer};

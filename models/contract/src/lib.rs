@@ -20,7 +20,7 @@ pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
 pub use manifest::{Manifest, ModelLabel};
-pub use outputs::{OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
+pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;
 pub use topology::Topology;
 pub use uid::Uid;

@@ -1,0 +1,130 @@
+//! The class activation map: threshold, peak, and its value anywhere in the original image.
+
+use contract::Geometry;
+use contract::geometry::Point;
+use domain::findings::Cam;
+
+/// The reference method's threshold: mean plus one standard deviation of the map.
+#[must_use]
+pub fn threshold(cam: &Cam) -> f32 {
+    let count = cam.values.len().max(1) as f64;
+    let mean = cam.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
+    let variance = cam.values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
+    (mean + variance.sqrt()) as f32
+}
+
+/// The middle of the strongest cell, in pixels of the original image; `None` when it lies in the input's padding.
+#[must_use]
+pub fn peak(cam: &Cam, geometry: &Geometry) -> Option<Point> {
+    let (strongest, _) = cam.values.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let columns = cam.extent.columns as usize;
+    let middle = Point { x: (strongest % columns) as f64 + 0.5, y: (strongest / columns) as f64 + 0.5 };
+    geometry.original_of_grid(cam.extent, middle)
+}
+
+/// The thresholded map as a smooth surface in 0 to 1: 0 up to the threshold, 1 at the strongest cell.
+#[derive(Debug, Clone)]
+pub struct Surface {
+    cells: Vec<f32>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Surface {
+    /// Thresholds `cam` and scales what is left.
+    #[must_use]
+    pub fn new(cam: &Cam) -> Self {
+        let threshold = threshold(cam);
+        let greatest = cam.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let range = greatest - threshold;
+        let scaled = |&value: &f32| if value > threshold && range > 0.0 { (value - threshold) / range } else { 0.0 };
+        Self {
+            cells: cam.values.iter().map(scaled).collect(),
+            rows: cam.extent.rows as usize,
+            columns: cam.extent.columns as usize,
+        }
+    }
+
+    /// The value at a point of the grid (cells have their middle at +0.5), by a cubic B-spline: smooth and never
+    /// negative.
+    #[must_use]
+    pub fn at(&self, point: Point) -> f32 {
+        let (x, y) = (point.x - 0.5, point.y - 0.5);
+        let (left, top) = (x.floor(), y.floor());
+        let (across, down) = (spline_weights((x - left) as f32), spline_weights((y - top) as f32));
+        let place = |start: f64, offset: usize, side: usize| {
+            (start as i64 + offset as i64 - 1).clamp(0, side as i64 - 1) as usize
+        };
+        let mut sum = 0.0;
+        for (row, weight_down) in down.into_iter().enumerate() {
+            let row = place(top, row, self.rows) * self.columns;
+            for (column, weight_across) in across.into_iter().enumerate() {
+                sum += self.cells[row + place(left, column, self.columns)] * weight_down * weight_across;
+            }
+        }
+        sum
+    }
+}
+
+/// Weights of the four cells around a place `t` between the second and the third.
+fn spline_weights(t: f32) -> [f32; 4] {
+    let rest = 1.0 - t;
+    [
+        rest.powi(3) / 6.0,
+        (3.0 * t.powi(3) - 6.0 * t.powi(2) + 4.0) / 6.0,
+        (3.0 * rest.powi(3) - 6.0 * rest.powi(2) + 4.0) / 6.0,
+        t.powi(3) / 6.0,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::geometry::{Extent, Rectangle, Runs};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cam(values: Vec<f32>) -> Cam {
+        Cam { extent: Extent { rows: 2, columns: values.len() as u32 / 2 }, values }
+    }
+
+    #[test]
+    fn threshold_is_mean_plus_one_deviation() {
+        // Mean 2, deviation 2.
+        assert_eq!(threshold(&cam(vec![0.0, 0.0, 4.0, 4.0])), 4.0);
+        let surface = Surface::new(&cam(vec![0.0, 0.0, 0.0, 8.0, 0.0, 0.0]));
+        assert_eq!(surface.cells, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_constant_map_has_no_surface() {
+        let surface = Surface::new(&cam(vec![3.0; 4]));
+        assert!(surface.cells.iter().all(|&cell| cell == 0.0));
+    }
+
+    #[test]
+    fn the_peak_lies_in_the_original_image() {
+        let geometry = Geometry {
+            original: Extent { rows: 100, columns: 60 },
+            kept_rows: Runs::span(20, 40),
+            kept_columns: Runs::all(60),
+            input: Extent { rows: 8, columns: 6 },
+            placed: Rectangle { top: 0, left: 0, rows: 8, columns: 6 },
+        };
+        let found = peak(&cam(vec![0.0, 0.0, 0.0, 0.0, 0.0, 9.0]), &geometry).unwrap();
+        assert_eq!(found, Point { x: 50.0, y: 50.0 });
+    }
+
+    proptest! {
+        #[test]
+        fn the_surface_stays_between_0_and_1(values in proptest::collection::vec(-5.0_f32..5.0, 12), x in -1.0..7.0, y in -1.0..3.0) {
+            let value = Surface::new(&cam(values)).at(Point { x, y });
+            prop_assert!((0.0..=1.0001).contains(&value), "{}", value);
+        }
+
+        #[test]
+        fn weights_sum_to_one(t in 0.0_f32..1.0) {
+            prop_assert!((spline_weights(t).iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+    }
+}
