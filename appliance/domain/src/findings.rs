@@ -2,10 +2,10 @@
 
 use contract::geometry::{Extent, Point};
 use contract::manifest::ModelLabel;
-use contract::{Digest, Geometry, InstanceAttributes, PatientStudy};
+use contract::{Digest, Geometry};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExclusionReason, InstanceKey, ReceivedInstance, StoredFile};
+use crate::ExclusionReason;
 
 /// Which breast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,8 +92,6 @@ pub struct ImageFinding {
     pub cam: Cam,
     /// From the map's grid to the original image.
     pub geometry: Geometry,
-    /// The rendered heat map beside the image, an 8-bit RGB PNG in the artefact folder.
-    pub heatmap: StoredFile,
     /// Which model.
     pub model: ModelId,
     /// Which engine: `tract` or `nvidia`.
@@ -140,31 +138,4 @@ pub enum InstanceOutcome {
         /// What.
         reason: FailureReason,
     },
-}
-
-/// Everything that is kept of one instance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InstanceRecord {
-    /// The instance as it arrived.
-    pub received: ReceivedInstance,
-    /// Its attributes, once its header was read.
-    pub attributes: Option<InstanceAttributes>,
-    /// The patient and study modules of its header, for the result objects.
-    pub patient_study: Option<PatientStudy>,
-    /// What became of it; `None` while it waits.
-    pub outcome: Option<InstanceOutcome>,
-}
-
-impl InstanceRecord {
-    /// A record that waits for inference.
-    #[must_use]
-    pub const fn waiting(received: ReceivedInstance) -> Self {
-        Self { received, attributes: None, patient_study: None, outcome: None }
-    }
-
-    /// Its key.
-    #[must_use]
-    pub const fn key(&self) -> &InstanceKey {
-        &self.received.key
-    }
 }

@@ -1,5 +1,7 @@
 //! One image through EfficientNet-B4 on the CPU, in both layouts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 use contract::{PreprocessSpec, Topology};
 use criterion::{Criterion, criterion_group, criterion_main};
 use engine_tract::{Layout, TractEngine};

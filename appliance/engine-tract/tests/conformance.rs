@@ -1,5 +1,7 @@
 //! The engines' conformance suite, and the transposed network against the natural one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
 use contract::{PreprocessSpec, Topology};
 use engine_tract::{Layout, TractEngine};
 use inference::{Engine, ModelFiles, conformance};

@@ -93,13 +93,31 @@ pub struct PixelHeader {
     pub padding: Option<(i32, i32)>,
 }
 
-/// Reads what the eligibility rules and the result objects need from the Part 10 file in `reader`.
+/// A header, read for the eligibility rules and the result objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Study Instance UID.
+    pub study: Uid,
+    /// SOP Instance UID.
+    pub instance: Uid,
+    /// What the eligibility rules look at.
+    pub attributes: InstanceAttributes,
+    /// What result objects repeat.
+    pub patient_study: PatientStudy,
+}
+
+/// Reads the header of the Part 10 file in `reader`.
 ///
 /// # Errors
 /// [`InspectError`].
-pub fn inspect<R: Read + Seek>(mut reader: R) -> Result<(InstanceAttributes, PatientStudy), InspectError> {
-    let (object, scan) = open(&mut reader)?.into_parts();
-    Ok((instance_attributes(&object, &scan), patient_study(&object)))
+pub fn inspect<R: Read + Seek>(mut reader: R) -> Result<Header, InspectError> {
+    let Opened { object, scan, .. } = open(&mut reader)?;
+    Ok(Header {
+        attributes: instance_attributes(&object, &scan),
+        patient_study: patient_study(&object),
+        study: scan.study,
+        instance: scan.sop_instance,
+    })
 }
 
 /// Reads what decoding needs from the Part 10 file in `reader`.
@@ -146,12 +164,6 @@ struct Opened {
     scan: Scan,
     transfer_syntax: Uid,
     dataset_offset: u64,
-}
-
-impl Opened {
-    fn into_parts(self) -> (InMemDicomObject, Scan) {
-        (self.object, self.scan)
-    }
 }
 
 fn open<R: Read + Seek>(reader: &mut R) -> Result<Opened, InspectError> {

@@ -13,7 +13,7 @@ pub mod part10;
 pub mod pixels;
 pub mod scan;
 
-pub use attributes::{InspectError, PixelHeader, inspect, read_pixel_header};
+pub use attributes::{Header, InspectError, PixelHeader, inspect, read_pixel_header};
 pub use part10::{FileMeta, Part10Error, read_file_meta};
 pub use pixels::{FrameError, PixelPlace, read_frame};
 pub use scan::{Scan, ScanError, ScanLimits, scan};

@@ -209,7 +209,7 @@ impl<R: Read> Walker<'_, R> {
     }
 
     fn offset_table(&mut self, length: u32, encoding: Encoding) -> Result<Vec<u32>, ScanError> {
-        if length % 4 != 0 || (length / 4) as usize > self.limits.fragments_max {
+        if !length.is_multiple_of(4) || (length / 4) as usize > self.limits.fragments_max {
             return Err(self.source.damaged("the basic offset table has a wrong length"));
         }
         (0..length / 4).map(|_| Ok(number32(encoding, self.source.read()?))).collect()

@@ -27,7 +27,7 @@ pub fn decode(stream: &[u8], frame: &FrameSpec) -> Result<Vec<u16>, CodecError> 
     }
     let columns = frame.columns as usize;
     let interval = image.restart_interval as usize;
-    if interval % columns != 0 {
+    if !interval.is_multiple_of(columns) {
         return Err(BLAME.unsupported("restart intervals that are no whole rows"));
     }
     let mut samples = vec![0_u16; frame.pixels()];

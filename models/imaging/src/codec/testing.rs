@@ -7,7 +7,7 @@ pub fn noise(count: usize, bits: u16, seed: u64) -> Vec<u16> {
     let mask = u16::MAX >> (16 - bits);
     let wave = |index: usize| (f64::from(mask) * (0.5 + 0.4 * (index as f64 / 97.0).sin())) as u16;
     let jitter = (mask >> 3).max(1);
-    (0..count).map(|index| wave(index).wrapping_add((random.next() as u16) % jitter) & mask).collect()
+    (0..count).map(|index| wave(index).wrapping_add((random.number() as u16) % jitter) & mask).collect()
 }
 
 /// SplitMix64.
@@ -15,7 +15,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut value = self.0;
         value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -29,16 +29,16 @@ pub fn damaged(stream: &[u8], count: u64, mut probe: impl FnMut(&[u8])) {
     for seed in 0..count {
         let mut random = Random(seed);
         let mut copy = stream.to_vec();
-        for _ in 0..1 + random.next() % 4 {
-            let at = random.next() as usize % copy.len();
-            match random.next() % 8 {
+        for _ in 0..1 + random.number() % 4 {
+            let at = random.number() as usize % copy.len();
+            match random.number() % 8 {
                 0 => copy.truncate(at.max(1)),
                 1 => {
                     copy.remove(at);
                     copy.push(0);
                 }
                 2 => copy[at] = 0xFF,
-                _ => copy[at] = random.next() as u8,
+                _ => copy[at] = random.number() as u8,
             }
         }
         probe(&copy);

@@ -70,7 +70,7 @@ proptest! {
         window in proptest::option::of((500.0..3500.0, 100.0..2000.0)),
     ) {
         let mut random = crate::codec::testing::Random(seed);
-        let mut samples: Vec<u16> = (0..rows * columns).map(|_| (random.next() % 4096) as u16).collect();
+        let mut samples: Vec<u16> = (0..rows * columns).map(|_| (random.number() % 4096) as u16).collect();
         // Blank some rows and columns, also interior ones; black is high in MONOCHROME1.
         let black = if inverted { 4095 } else { 0 };
         for y in (0..rows as usize).filter(|y| (seed >> (y % 48)) & 3 == 0) {

@@ -83,7 +83,7 @@ mod tests {
     fn short_and_long_codes() {
         // One code of each length from 1 to 16: 0, 10, 110, ...
         let table = HuffmanTable::new(&[1; 16], &(0..16).collect::<Vec<_>>()).unwrap();
-        let data = [0b0_10_110_11, 0b11111111, 0x00, 0b1111_1110, 0, 0, 0, 0, 0, 0, 0];
+        let data = [0b0101_1011, 0b1111_1111, 0x00, 0b1111_1110, 0, 0, 0, 0, 0, 0, 0];
         let mut bits = BitReader::new(&data);
         bits.refill();
         for symbol in 0..3 {
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn signs_are_extended() {
-        let data = [0b0_1_00_11_00, 0, 0, 0, 0, 0, 0, 0];
+        let data = [0b0100_1100, 0, 0, 0, 0, 0, 0, 0];
         let mut bits = BitReader::new(&data);
         bits.refill();
         let values: Vec<_> = [1, 1, 2, 2].into_iter().map(|category| receive_extend(&mut bits, category)).collect();

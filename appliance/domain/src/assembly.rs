@@ -1,1 +1,0 @@
-//! When is a study complete, and what is reported of it?

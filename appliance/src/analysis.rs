@@ -1,0 +1,148 @@
+//! One file through the whole chain: header, eligibility, pixels, network, map.
+
+use std::path::Path;
+use std::time::Instant;
+
+use contract::{PatientStudy, PreprocessSpec, Topology, Uid};
+use decoding::{Decoder, WorkerLimits};
+use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
+use domain::findings::{ImageTimings, ModelId};
+use domain::{FailureReason, ImageFinding, InstanceOutcome, Laterality, View};
+use engine_tract::{Layout, TractEngine};
+use inference::{ModelFiles, Scorer};
+
+/// Everything that is said of one file.
+pub struct Analysis {
+    /// Study Instance UID, when the header could be read.
+    pub study: Option<Uid>,
+    /// SOP Instance UID, when the header could be read.
+    pub instance: Option<Uid>,
+    /// What became of it.
+    pub outcome: InstanceOutcome,
+    /// The heat map as PNG, when it was scored.
+    pub heatmap_png: Option<Vec<u8>>,
+}
+
+/// Analyses files one after the other.
+pub struct Analyst {
+    decoder: Decoder,
+    scorer: Scorer,
+    policy: EligibilityPolicy,
+    use_patient_id: bool,
+}
+
+impl Analyst {
+    /// An analyst with the untrained model on the CPU engine.
+    ///
+    /// # Errors
+    /// When the model cannot be made or loaded.
+    pub fn new(threads: usize, policy: EligibilityPolicy, use_patient_id: bool) -> anyhow::Result<Self> {
+        let (manifest, network) = export::untrained_model(&Topology::efficientnet_b4(), PreprocessSpec::reference())?;
+        let bias = f64::from(export::untrained::untrained_weights(&manifest.topology)?.classifier_bias()?);
+        let model = ModelFiles::new(manifest, network)?;
+        let scorer = Scorer::new(Box::new(TractEngine::new(threads, Layout::Transposed)), model, bias)?;
+        let decoder = Decoder::new(std::env::current_exe()?, WorkerLimits::default());
+        Ok(Self { decoder, scorer, policy, use_patient_id })
+    }
+
+    /// Which model scores.
+    pub fn model(&self) -> ModelId {
+        self.scorer.model()
+    }
+
+    /// Which engine scores.
+    pub fn engine(&self) -> &'static str {
+        self.scorer.engine()
+    }
+
+    /// Analyses the Part 10 file at `path`. Never fails: what goes wrong is the file's outcome.
+    pub fn analyze(&mut self, path: &Path) -> Analysis {
+        let start = Instant::now();
+        let inspection = match self.decoder.inspect(path) {
+            Ok(inspection) => inspection,
+            Err(failure) => return Analysis::failed(None, failure.code, failure.text),
+        };
+        let uids = Some((inspection.study.clone(), inspection.instance.clone()));
+        let hint = self.use_patient_id.then(|| laterality_of_patient_id(&inspection.patient_study)).flatten();
+        let (laterality, view) = match judge(&inspection.attributes, &self.policy, hint) {
+            Eligibility::Score { laterality, view } => (laterality, view),
+            Eligibility::Exclude(reason) => {
+                return Analysis::new(uids, InstanceOutcome::Excluded { reason }, None);
+            }
+        };
+        let image = match self.decoder.decode(path) {
+            Ok(image) => image,
+            Err(failure) => return Analysis::failed(uids, failure.code, failure.text),
+        };
+        let decode_ms = start.elapsed().as_secs_f64() * 1e3;
+        match self.scorer.score(&image) {
+            Ok(scored) => {
+                let finding = self.finding(&scored, (laterality, view), decode_ms);
+                Analysis::new(uids, InstanceOutcome::Scored(Box::new(finding)), Some(scored.heatmap_png))
+            }
+            Err(failure) => Analysis::failed(uids, failure.code().to_owned(), failure.to_string()),
+        }
+    }
+
+    fn finding(
+        &self,
+        scored: &inference::Scored,
+        (laterality, view): (Laterality, View),
+        decode_ms: f64,
+    ) -> ImageFinding {
+        let outputs = &scored.outputs;
+        ImageFinding {
+            laterality,
+            view,
+            score: f64::from(outputs.probability),
+            logit: f64::from(outputs.logit),
+            peak: inference::cam::peak(&outputs.cam, &outputs.geometry),
+            cam: outputs.cam.clone(),
+            geometry: outputs.geometry.clone(),
+            model: self.scorer.model(),
+            engine: self.scorer.engine().to_owned(),
+            timings: ImageTimings {
+                decode_ms,
+                preprocess_ms: outputs.preprocess_ms,
+                network_ms: outputs.network_ms,
+                render_ms: scored.render_ms,
+            },
+        }
+    }
+}
+
+impl Analysis {
+    fn new(uids: Option<(Uid, Uid)>, outcome: InstanceOutcome, heatmap_png: Option<Vec<u8>>) -> Self {
+        let (study, instance) = uids.unzip();
+        Self { study, instance, outcome, heatmap_png }
+    }
+
+    fn failed(uids: Option<(Uid, Uid)>, code: String, text: String) -> Self {
+        Self::new(uids, InstanceOutcome::Failed { reason: FailureReason { code, text } }, None)
+    }
+}
+
+/// The side that a Patient ID names, as digitised collections do: `..._LEFT_...`.
+fn laterality_of_patient_id(patient: &PatientStudy) -> Option<Laterality> {
+    let mut words = patient.patient_id.as_deref()?.split(|character: char| !character.is_ascii_alphanumeric());
+    words.find_map(|word| match word.to_ascii_uppercase().as_str() {
+        "LEFT" => Some(Laterality::Left),
+        "RIGHT" => Some(Laterality::Right),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_in_patient_ids() {
+        let side = |id: &str| {
+            laterality_of_patient_id(&PatientStudy { patient_id: Some(id.into()), ..PatientStudy::default() })
+        };
+        assert_eq!(side("Mass-Training_P_00001_LEFT_CC"), Some(Laterality::Left));
+        assert_eq!(side("p_2_right"), Some(Laterality::Right));
+        assert_eq!(side("BRIGHTON-7"), None);
+    }
+}

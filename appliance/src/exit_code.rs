@@ -1,0 +1,33 @@
+//! The exit codes of `mamoru`: stable, so that scripts and rigs may test them.
+
+use std::process::ExitCode;
+
+/// How a command ended. 2 is clap's: a wrong command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All is done.
+    Success = 0,
+    /// Something failed that is none of the below.
+    Failure = 1,
+    /// Some images failed, others did not.
+    Partial = 5,
+    /// The input holds nothing to work on.
+    NoInput = 6,
+}
+
+/// The list that `mamoru --help` ends with.
+pub const EXIT_CODES_HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  wrong command line
+  5  partly done: an image or a file failed
+  6  no DICOM file in the input
+
+Research use only, not a medical device.";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
