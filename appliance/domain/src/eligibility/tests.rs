@@ -106,12 +106,20 @@ fn digitised_film_is_a_matter_of_policy() {
     let mut film = mammogram();
     film.sop_class = Uid::parse(SECONDARY_CAPTURE).ok();
     film.view_position = None;
-    film.patient_orientation = vec!["A".into(), "FL".into()];
     let policy = EligibilityPolicy {
         accept_secondary_capture: true,
         view_from_patient_orientation: true,
         ..EligibilityPolicy::default()
     };
     let expected = Eligibility::Score { laterality: Laterality::Right, view: View::MedioLateralOblique };
-    assert_eq!(judge(&film, &policy, None), expected);
+    for orientation in [vec!["A", "FL"], vec!["P", "HR"], vec!["MLO"]] {
+        film.patient_orientation = orientation.into_iter().map(str::to_owned).collect();
+        assert_eq!(judge(&film, &policy, None), expected);
+    }
+    for orientation in [vec!["A", "L"], vec!["CC"]] {
+        film.patient_orientation = orientation.into_iter().map(str::to_owned).collect();
+        assert_eq!(judge(&film, &policy, None), RIGHT_CC);
+    }
+    film.patient_orientation = vec!["L".into(), "F".into()];
+    assert_eq!(judge(&film, &policy, None), Eligibility::Exclude(ExclusionReason::NoView));
 }

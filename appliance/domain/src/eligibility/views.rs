@@ -47,9 +47,15 @@ pub(super) fn view(attributes: &InstanceAttributes) -> Option<SeenView> {
 }
 
 /// Patient Orientation (PS3.3 section C.7.6.1.1.1): rows of a mammogram run towards anterior or posterior; columns
-/// towards the feet or head make it oblique, towards right or left alone cranio-caudal.
+/// towards the feet or head make it oblique, towards right or left alone cranio-caudal. Collections of digitised film
+/// also write the view itself there.
 pub(super) fn from_orientation(attributes: &InstanceAttributes) -> Option<SeenView> {
-    let [row, column] = &attributes.patient_orientation[..] else { return None };
+    let (row, column) = match &attributes.patient_orientation[..] {
+        [row, column] => (row, column),
+        [view] if view == "CC" => return Some(SeenView::Screening(View::CranioCaudal)),
+        [view] if view == "MLO" => return Some(SeenView::Screening(View::MedioLateralOblique)),
+        _ => return None,
+    };
     if !row.starts_with(['A', 'P']) {
         return None;
     }

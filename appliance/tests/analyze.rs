@@ -1,0 +1,196 @@
+//! `mamoru analyze` as a user runs it: small files made here, sound ones and hostile ones.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Marks that stand in every patient attribute and must never come out anywhere but in a report's own fields.
+const PATIENT_MARK: &str = "ZZMARKER";
+
+/// A Part 10 file in Explicit VR Little Endian, element by element.
+struct File {
+    bytes: Vec<u8>,
+}
+
+impl File {
+    fn new() -> Self {
+        let mut file = Self { bytes: [vec![0; 128], b"DICM".to_vec()].concat() };
+        file.element(2, 0x10, "UI", b"1.2.840.10008.1.2.1\0");
+        file
+    }
+
+    fn element(&mut self, group: u16, element: u16, vr: &str, value: &[u8]) {
+        self.bytes.extend(group.to_le_bytes());
+        self.bytes.extend(element.to_le_bytes());
+        self.bytes.extend(vr.as_bytes());
+        if vr == "OW" {
+            self.bytes.extend([0, 0]);
+            self.bytes.extend((value.len() as u32).to_le_bytes());
+        } else {
+            self.bytes.extend((value.len() as u16).to_le_bytes());
+        }
+        self.bytes.extend(value);
+    }
+
+    fn mammogram(instance: &str, side: &str, view: &str, samples: &[u16], columns: u16) -> Self {
+        let mut file = Self::new();
+        let rows = (samples.len() / usize::from(columns)) as u16;
+        file.text(8, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.1.2");
+        file.text(8, 0x18, "UI", instance);
+        file.text(8, 0x60, "CS", "MG");
+        file.text(8, 0x68, "CS", "FOR PRESENTATION");
+        file.text(0x10, 0x10, "PN", PATIENT_MARK);
+        file.text(0x10, 0x20, "LO", PATIENT_MARK);
+        file.text(0x18, 0x5101, "CS", view);
+        file.text(0x20, 0x0D, "UI", "1.2.3.4");
+        file.text(0x20, 0x0E, "UI", "1.2.3.5");
+        file.text(0x20, 0x62, "CS", side);
+        for (element, value) in
+            [(2, 1), (0x10, rows), (0x11, columns), (0x100, 16), (0x101, 12), (0x102, 11), (0x103, 0)]
+        {
+            if element == 0x10 {
+                file.text(0x28, 4, "CS", "MONOCHROME2");
+            }
+            file.element(0x28, element, "US", &value.to_le_bytes());
+        }
+        let pixels: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        file.element(0x7FE0, 0x10, "OW", &pixels);
+        file
+    }
+
+    fn text(&mut self, group: u16, element: u16, vr: &str, text: &str) {
+        let padding = if text.len().is_multiple_of(2) {
+            ""
+        } else if vr == "UI" {
+            "\0"
+        } else {
+            " "
+        };
+        self.element(group, element, vr, format!("{text}{padding}").as_bytes());
+    }
+
+    fn write(&self, path: &Path) {
+        std::fs::write(path, &self.bytes).unwrap();
+    }
+}
+
+fn picture() -> Vec<u16> {
+    (0..300_u32 * 160)
+        .map(|index| ((index % 160) * 20 + (index / 160) * 3 + index * index % 97) as u16 & 0xFFF)
+        .collect()
+}
+
+fn analyze(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mamoru")).arg("analyze").arg(folder).args(arguments).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn a_study_is_scored_per_image_and_per_breast() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (side, view)) in [("R", "CC"), ("R", "MLO"), ("L", "CC")].into_iter().enumerate() {
+        let instance = format!("1.2.9.{number}");
+        File::mammogram(&instance, side, view, &picture(), 160).write(&folder.path().join(format!("{number}.dcm")));
+    }
+    let out = folder.path().join("out");
+    let output = analyze(folder.path(), &["--json", "--out", out.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    let report = json(&output);
+    assert_eq!(report["notice"], "Research use only, not a medical device.");
+    let study = &report["studies"][0];
+    assert_eq!((&study["revision"], &study["engine"]), (&Value::from(1), &Value::from("tract")));
+    assert_eq!(study["model"]["label"], "untrained");
+    let breasts = study["breasts"].as_array().unwrap();
+    assert_eq!(breasts.len(), 2);
+    assert_eq!((&breasts[0]["laterality"], &breasts[0]["images"]), (&Value::from("R"), &Value::from(2)));
+    assert_eq!(breasts[1]["missing_views"], serde_json::json!(["MLO"]));
+    let images = study["images"].as_array().unwrap();
+    let scores: Vec<f64> = images.iter().map(|image| image["score"].as_f64().unwrap()).collect();
+    assert_eq!(scores.len(), 3);
+    assert!(scores.iter().all(|score| score.is_finite() && (0.0..=1.0).contains(score)));
+    // P = mean of squares of two equal pictures' scores; 1 - (1 - P)^2.
+    let expected = 1.0 - (1.0 - scores[0] * scores[0]).powi(2);
+    assert!((breasts[0]["score"].as_f64().unwrap() - expected).abs() < 1e-9);
+    for number in 1..=3 {
+        let png = std::fs::read(out.join(format!("heatmap-00{number}.png"))).unwrap();
+        assert!(png.starts_with(b"\x89PNG"));
+    }
+    assert!(out.join("report.json").is_file());
+    assert!(!format!("{output:?}").contains(PATIENT_MARK), "patient data in the output");
+}
+
+#[test]
+fn every_file_ends_with_an_outcome_and_hostile_ones_harm_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = File::mammogram("1.2.9.1", "R", "CC", &picture(), 160);
+    sound.write(&folder.path().join("1-sound.dcm"));
+    File::mammogram("1.2.9.2", "L", "ML", &picture(), 160).write(&folder.path().join("2-lateral.dcm"));
+    File::mammogram("1.2.9.3", "L", "CC", &[7; 4800], 160).write(&folder.path().join("3-blank.dcm"));
+    let mut cut = File::mammogram("1.2.9.4", "L", "CC", &picture(), 160);
+    cut.bytes.truncate(cut.bytes.len() - 1000);
+    cut.write(&folder.path().join("4-cut.dcm"));
+    let mut bomb = File::new();
+    for _ in 0..60_000 {
+        bomb.bytes.extend([0x40, 0, 0x60, 2, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        bomb.bytes.extend([0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
+    }
+    bomb.write(&folder.path().join("5-nested.dcm"));
+    let mut huge = File::new();
+    huge.bytes.extend([8, 0, 0x40, 0x11, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]);
+    huge.write(&folder.path().join("6-huge-length.dcm"));
+    let output = analyze(folder.path(), &["--json"]);
+    assert_eq!(output.status.code(), Some(5), "partly done");
+    let report = json(&output);
+    let outcomes: std::collections::BTreeMap<String, Value> = report["studies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|study| study["images"].as_array().unwrap())
+        .map(|image| {
+            let file = Path::new(image["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
+            let reason = if image["outcome"] == "failed" { &image["reason"]["code"] } else { &image["reason"] };
+            (file, serde_json::json!([image["outcome"], reason]))
+        })
+        .collect();
+    let expected = [
+        ("1-sound.dcm", serde_json::json!(["scored", null])),
+        ("2-lateral.dcm", serde_json::json!(["excluded", "not_screening_view"])),
+        ("3-blank.dcm", serde_json::json!(["failed", "image_blank"])),
+        ("4-cut.dcm", serde_json::json!(["failed", "dataset_damaged"])),
+        ("5-nested.dcm", serde_json::json!(["failed", "dataset_too_large"])),
+        ("6-huge-length.dcm", serde_json::json!(["failed", "dataset_damaged"])),
+    ];
+    assert_eq!(outcomes, expected.into_iter().map(|(file, outcome)| (file.to_owned(), outcome)).collect());
+}
+
+#[test]
+fn no_input_and_wrong_paths_have_their_own_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(analyze(folder.path(), &[]).status.code(), Some(6));
+    let missing = analyze(&folder.path().join("nothing"), &[]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("cannot be read"));
+    assert_eq!(analyze(folder.path(), &["--no-such-flag"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_worker_without_memory_costs_its_image_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.dcm");
+    File::mammogram("1.2.9.1", "R", "CC", &picture(), 160).write(&path);
+    let decoder = |limits| decoding::Decoder::new(env!("CARGO_BIN_EXE_mamoru").into(), limits);
+    let starved = decoding::WorkerLimits { memory_bytes_max: 1 << 20, ..decoding::WorkerLimits::default() };
+    let failure = decoder(starved).decode(&path).unwrap_err();
+    assert_eq!(failure.code, "worker_crashed", "{failure:?}");
+    let hurried = decoding::WorkerLimits { wall_seconds_max: 0, ..decoding::WorkerLimits::default() };
+    assert_eq!(decoder(hurried).decode(&path).unwrap_err().code, "worker_timeout");
+    let image = decoder(decoding::WorkerLimits::default()).decode(&path).unwrap();
+    assert_eq!(image.samples(), picture());
+    assert!(decoder(decoding::WorkerLimits::default()).inspect(&folder.path().join("gone")).unwrap_err().transient);
+}
