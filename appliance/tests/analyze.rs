@@ -187,7 +187,8 @@ fn a_worker_without_memory_costs_its_image_only() {
     let decoder = |limits| decoding::Decoder::new(env!("CARGO_BIN_EXE_mamoru").into(), limits);
     let starved = decoding::WorkerLimits { memory_bytes_max: 1 << 20, ..decoding::WorkerLimits::default() };
     let failure = decoder(starved).decode(&path).unwrap_err();
-    assert_eq!(failure.code, "worker_crashed", "{failure:?}");
+    // Whether the first thing that finds no memory is a read or an allocation is the system's choice.
+    assert!(["worker_crashed", "file_unreadable"].contains(&failure.code.as_str()), "{failure:?}");
     let hurried = decoding::WorkerLimits { wall_seconds_max: 0, ..decoding::WorkerLimits::default() };
     assert_eq!(decoder(hurried).decode(&path).unwrap_err().code, "worker_timeout");
     let image = decoder(decoding::WorkerLimits::default()).decode(&path).unwrap();

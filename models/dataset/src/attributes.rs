@@ -1,11 +1,11 @@
 //! Attributes of a scanned file, read with `dicom-object` up to the pixel data.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
 use contract::{CodedConcept, InstanceAttributes, PatientStudy, Uid};
 use dicom_core::header::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::{InMemDicomObject, OpenFileOptions};
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject, OpenFileOptions};
 use thiserror::Error;
 
 use crate::part10::{Part10Error, read_file_meta};
@@ -30,8 +30,8 @@ impl InspectError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Part10(Part10Error::Read(_)) | Self::Scan(ScanError::Read(_)) => "file_unreadable",
             Self::Part10(_) => "file_not_part_10",
-            Self::Scan(ScanError::Read(_)) => "file_unreadable",
             Self::Scan(ScanError::TooLarge { .. }) => "dataset_too_large",
             Self::Scan(ScanError::UnsupportedSyntax) => "transfer_syntax_unsupported",
             Self::Scan(ScanError::PixelMismatch(_)) => "pixel_data_mismatch",
@@ -169,13 +169,26 @@ struct Opened {
 fn open<R: Read + Seek>(reader: &mut R) -> Result<Opened, InspectError> {
     let meta = read_file_meta(reader)?;
     let scan = scan(reader, &meta.transfer_syntax, &ScanLimits::default())?;
-    reader.seek(SeekFrom::Start(0)).map_err(Part10Error::from)?;
+    reader.seek(SeekFrom::Start(meta.dataset_offset)).map_err(Part10Error::from)?;
     let object = OpenFileOptions::new()
         .read_until(tags::PIXEL_DATA)
-        .from_reader(BufReader::new(reader))
+        .from_reader(Cursor::new(complete_meta(&meta.transfer_syntax, &scan)?).chain(BufReader::new(reader)))
         .map_err(|_| InspectError::Parse)?
         .into_inner();
     Ok(Opened { object, scan, transfer_syntax: meta.transfer_syntax, dataset_offset: meta.dataset_offset })
+}
+
+/// File meta information for `dicom-object`, which refuses files in the field that leave some of theirs out.
+fn complete_meta(transfer_syntax: &Uid, scan: &Scan) -> Result<Vec<u8>, InspectError> {
+    let mut bytes = [vec![0; 128], b"DICM".to_vec()].concat();
+    FileMetaTableBuilder::new()
+        .transfer_syntax(transfer_syntax.as_str())
+        .media_storage_sop_class_uid(scan.sop_class.as_str())
+        .media_storage_sop_instance_uid(scan.sop_instance.as_str())
+        .build()
+        .and_then(|table| table.write(&mut bytes))
+        .map_err(|_| InspectError::Parse)?;
+    Ok(bytes)
 }
 
 fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttributes {
