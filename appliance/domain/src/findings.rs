@@ -2,10 +2,10 @@
 
 use contract::geometry::{Extent, Point};
 use contract::manifest::ModelLabel;
-use contract::{Digest, Geometry};
+use contract::{Digest, Geometry, InstanceAttributes, PatientStudy};
 use serde::{Deserialize, Serialize};
 
-use crate::ExclusionReason;
+use crate::{ExclusionReason, InstanceKey, ReceivedInstance};
 
 /// Which breast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,4 +138,31 @@ pub enum InstanceOutcome {
         /// What.
         reason: FailureReason,
     },
+}
+
+/// Everything that is kept of one received instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// The instance as it arrived.
+    pub received: ReceivedInstance,
+    /// Its attributes, once its header was read.
+    pub attributes: Option<InstanceAttributes>,
+    /// The patient and study modules of its header, for the result objects.
+    pub patient_study: Option<PatientStudy>,
+    /// What became of it; `None` while it waits.
+    pub outcome: Option<InstanceOutcome>,
+}
+
+impl InstanceRecord {
+    /// A record that waits for the network.
+    #[must_use]
+    pub const fn waiting(received: ReceivedInstance) -> Self {
+        Self { received, attributes: None, patient_study: None, outcome: None }
+    }
+
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> &InstanceKey {
+        &self.received.key
+    }
 }

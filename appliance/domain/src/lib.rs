@@ -9,7 +9,13 @@
 pub mod aggregation;
 pub mod eligibility;
 pub mod findings;
+pub mod ids;
+pub mod received;
+pub mod time;
 
 pub use aggregation::{Aggregation, BreastFinding};
 pub use eligibility::{Eligibility, EligibilityPolicy, ExclusionReason};
-pub use findings::{FailureReason, ImageFinding, InstanceOutcome, Laterality, View};
+pub use findings::{FailureReason, ImageFinding, InstanceOutcome, InstanceRecord, Laterality, View};
+pub use ids::{AeTitle, InstanceKey, StudyKey};
+pub use received::{ReceivedInstance, StoredFile};
+pub use time::UnixMillis;
