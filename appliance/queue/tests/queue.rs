@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -187,7 +187,7 @@ fn admit_for_ever(folder: &Path) -> ! {
     let first = queue.counts().unwrap().waiting as u64;
     for number in first.. {
         queue.admit(&spool(&state, number)).unwrap();
-        writeln!(std::io::stdout(), "\nack {number}").unwrap();
+        println!("\nack {number}");
     }
     unreachable!("numbers do not end");
 }
