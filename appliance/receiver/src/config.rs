@@ -1,0 +1,52 @@
+//! Settings of the receiver.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use domain::AeTitle;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the receiver. All times are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceiverConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Our AE title. With `called_ae_checked`, a peer must call us by it.
+    pub ae_title: String,
+    /// Refuse associations that call another AE title.
+    pub called_ae_checked: bool,
+    /// AE titles that may send; empty lets everybody.
+    pub calling_ae_allowed: Vec<AeTitle>,
+    /// Associations at the same time.
+    pub associations_max: usize,
+    /// The longest PDU that a peer may send, in bytes.
+    pub pdu_bytes_max: u32,
+    /// From the connection to the end of A-ASSOCIATE.
+    pub artim_timeout_ms: u64,
+    /// Without any PDU.
+    pub idle_timeout_ms: u64,
+    /// From the command to the last byte of one instance.
+    pub instance_timeout_ms: u64,
+    /// The largest instance, in bytes.
+    pub instance_bytes_max: u64,
+    /// Free bytes on the disk below which nothing more is accepted.
+    pub disk_free_bytes_min: u64,
+}
+
+impl Default for ReceiverConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 11112)),
+            ae_title: "MAMORU".into(),
+            called_ae_checked: true,
+            calling_ae_allowed: Vec::new(),
+            associations_max: 32,
+            pdu_bytes_max: 131_072,
+            artim_timeout_ms: 30_000,
+            idle_timeout_ms: 60_000,
+            instance_timeout_ms: 600_000,
+            instance_bytes_max: 1 << 30,
+            disk_free_bytes_min: 1 << 30,
+        }
+    }
+}
