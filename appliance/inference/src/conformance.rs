@@ -1,12 +1,14 @@
 //! What every engine must do, as a suite that each engine's tests run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use contract::PreprocessSpec;
 use contract::preprocess::InputShape;
 use contract::topology::{Stage, Topology};
-use imaging::DecodedImage;
+use imaging::{DecodedImage, PrepareError};
 
 use crate::checks::{check, check_map};
-use crate::engine::{Engine, EngineError, ModelFiles};
+use crate::engine::{Engine, EngineError, Loaded, ModelFiles, RawOutputs};
 
 /// A network of the same kinds of layers that runs in milliseconds, and a spec of odd sizes for it.
 #[must_use]
@@ -34,32 +36,55 @@ pub fn test_image() -> Option<DecodedImage> {
     DecodedImage::from_gray(rows, columns, 12, (0..rows * columns).map(value).collect()).ok()
 }
 
-/// Runs the suite: `model` is [`small_model`] exported, `bias` its classifier's.
+/// Runs the suite: `model` is [`small_model`] exported, `bias` its classifier's. The tolerance is that of
+/// [`crate::checks`]; the same image must give the same bits, also after a refusal and on a second load.
 ///
 /// # Errors
 /// The first rule that `engine` breaks.
 pub fn run(engine: &dyn Engine, model: &ModelFiles, bias: f64) -> Result<(), String> {
+    if engine.name().is_empty() || !engine.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+        return Err("the name is not one lower-case word".into());
+    }
     engine.probe().map_err(|error| format!("probe: {error}"))?;
     let image = test_image().ok_or("no test image")?;
     let extent = model.manifest().topology.cam_extent(model.manifest().preprocess.input);
-    let mut loaded = engine.load(model).map_err(|error| format!("load: {error}"))?;
-    let first = loaded.analyze(&image).map_err(|error| format!("analyze: {error}"))?;
+    let mut loaded = load(engine, model)?;
+    let first = analyze(loaded.as_mut(), &image)?;
     check(&first, extent).map_err(|fault| format!("output: {fault}"))?;
     check_map(&first, bias).map_err(|fault| format!("map: {fault}"))?;
-    let second = loaded.analyze(&image).map_err(|error| format!("analyze again: {error}"))?;
-    if (first.logit, &first.cam) != (second.logit, &second.cam) {
+    if !is_same(&first, &analyze(loaded.as_mut(), &image)?) {
         return Err("the same image gave two results".into());
     }
-    let blank = DecodedImage::from_gray(40, 40, 12, vec![5; 1600]).map_err(|error| error.to_string())?;
-    match loaded.analyze(&blank) {
-        Err(EngineError::Prepare(_)) => {}
-        _ => return Err("a blank image was not refused".into()),
-    }
-    let after = loaded.analyze(&image).map_err(|error| format!("analyze after a refusal: {error}"))?;
-    if after.logit != first.logit {
+    refuses_blank(loaded.as_mut())?;
+    if !is_same(&first, &analyze(loaded.as_mut(), &image)?) {
         return Err("a refused image changed the next result".into());
     }
+    if !is_same(&first, &analyze(load(engine, model)?.as_mut(), &image)?) {
+        return Err("a second load gave another result".into());
+    }
     refuses_garbage(engine, model)
+}
+
+fn load(engine: &dyn Engine, model: &ModelFiles) -> Result<Box<dyn Loaded>, String> {
+    engine.load(model).map_err(|error| format!("load: {error}"))
+}
+
+fn analyze(loaded: &mut dyn Loaded, image: &DecodedImage) -> Result<RawOutputs, String> {
+    loaded.analyze(image).map_err(|error| format!("analyze: {error}"))
+}
+
+/// Equal but for the times.
+fn is_same(one: &RawOutputs, other: &RawOutputs) -> bool {
+    let parts = |outputs: &RawOutputs| (outputs.probability.to_bits(), outputs.logit.to_bits());
+    parts(one) == parts(other) && one.cam == other.cam && one.geometry == other.geometry
+}
+
+fn refuses_blank(loaded: &mut dyn Loaded) -> Result<(), String> {
+    let blank = DecodedImage::from_gray(40, 40, 12, vec![5; 1600]).map_err(|error| error.to_string())?;
+    match loaded.analyze(&blank) {
+        Err(EngineError::Prepare(PrepareError::Blank)) => Ok(()),
+        _ => Err("a blank image was not refused".into()),
+    }
 }
 
 fn refuses_garbage(engine: &dyn Engine, model: &ModelFiles) -> Result<(), String> {
@@ -67,9 +92,46 @@ fn refuses_garbage(engine: &dyn Engine, model: &ModelFiles) -> Result<(), String
         let mut manifest = model.manifest().clone();
         manifest.network = contract::Digest::of(&garbage);
         let model = ModelFiles::new(manifest, garbage).map_err(|error| error.to_string())?;
-        if !matches!(engine.load(&model), Err(EngineError::Load(_))) {
-            return Err("a broken network file was not refused".into());
+        match catch_unwind(AssertUnwindSafe(|| engine.load(&model))) {
+            Ok(Err(EngineError::Load(_))) => {}
+            Ok(_) => return Err("a broken network file was not refused".into()),
+            Err(_) => return Err("a broken network file made the engine panic".into()),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeEngine, Fault, fake_model};
+
+    fn verdict(fault: Fault) -> Result<(), String> {
+        run(&FakeEngine::new(fault), &fake_model(), 0.0)
+    }
+
+    #[test]
+    fn an_engine_that_keeps_the_rules_passes() {
+        assert_eq!(verdict(Fault::None), Ok(()));
+    }
+
+    #[test]
+    fn each_broken_rule_is_found() {
+        let cases = [
+            (Fault::NoDevice, "probe: no device"),
+            (Fault::LoadAcceptsAnything, "a broken network file was not refused"),
+            (Fault::GarbagePanics, "a broken network file made the engine panic"),
+            (Fault::AcceptsBlankImages, "a blank image was not refused"),
+            (Fault::NotFinite, "output: network's output is not finite"),
+            (Fault::WrongProbability, "output: network's map contradicts its probability"),
+            (Fault::WrongMap, "map: network's map contradicts its probability"),
+            (Fault::WrongShape, "output: network's map has another shape than the topology's"),
+            (Fault::Drifts, "the same image gave two results"),
+            (Fault::RefusalsLeaveTraces, "a refused image changed the next result"),
+            (Fault::LoadsDiffer, "a second load gave another result"),
+        ];
+        for (fault, rule) in cases {
+            assert_eq!(verdict(fault), Err(rule.to_owned()), "{fault:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use domain::findings::Cam;
 use imaging::{DecodedImage, prepare};
 
 use crate::checks::sigmoid;
-use crate::conformance::small_model;
+use crate::conformance::{small_model, test_image};
 use crate::engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, RawOutputs, Unavailable};
 
 /// The only network file that the fake loads.
@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     NoDevice,
     LoadPanics,
     LoadAcceptsAnything,
+    GarbagePanics,
     /// At the second image of its life only.
     AnalyzePanicsOnce,
     /// At the second image of its life only.
@@ -85,8 +86,11 @@ impl Engine for FakeEngine {
 
     fn load(&self, model: &ModelFiles) -> Result<Box<dyn Loaded>, EngineError> {
         assert_ne!(self.fault, Fault::LoadPanics);
-        if model.network() != NETWORK && self.fault != Fault::LoadAcceptsAnything {
-            return Err(EngineError::Load("not the fake's network".into()));
+        if model.network() != NETWORK {
+            assert_ne!(self.fault, Fault::GarbagePanics);
+            if self.fault != Fault::LoadAcceptsAnything {
+                return Err(EngineError::Load("not the fake's network".into()));
+            }
         }
         let load = self.counts.loads.fetch_add(1, Ordering::Relaxed);
         let spec = model.manifest().preprocess;
@@ -109,14 +113,14 @@ impl Loaded for LoadedFake {
             Fault::AnalyzeFailsOnce if number == 1 => return Err(EngineError::Run("as the test wants it".into())),
             _ => {}
         }
-        let input = prepare(image, &self.spec);
+        let mut input = prepare(image, &self.spec);
         if input.is_err() {
             self.counts.refusals.fetch_add(1, Ordering::Relaxed);
+            if self.fault == Fault::AcceptsBlankImages {
+                input = prepare(&test_image().unwrap(), &self.spec);
+            }
         }
-        let input = match (input, self.fault) {
-            (Err(_), Fault::AcceptsBlankImages) => prepare(&crate::conformance::test_image().unwrap(), &self.spec)?,
-            (input, _) => input?,
-        };
+        let input = input?;
         let extent = small_model().0.cam_extent(self.spec.input);
         let cells = (extent.rows * extent.columns) as usize;
         let mean = input.tensor.iter().sum::<f32>() / input.tensor.len() as f32;

@@ -8,6 +8,8 @@ pub mod cam;
 pub mod checks;
 pub mod conformance;
 pub mod engine;
+#[cfg(test)]
+mod fake;
 pub mod heatmap;
 mod scorer;
 

@@ -120,3 +120,71 @@ impl Scorer {
         Ok(catch_unwind(load).map_err(|_| ScoreFailure::Panicked)??)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::conformance::test_image;
+    use crate::fake::{Counts, FakeEngine, Fault, fake_model};
+
+    fn scorer(fault: Fault) -> (Scorer, Arc<Counts>) {
+        let engine = FakeEngine::new(fault);
+        let counts = Arc::clone(&engine.counts);
+        (Scorer::new(Box::new(engine), fake_model(), 0.0).unwrap(), counts)
+    }
+
+    /// Scores three images: `Ok` or the failure's code for each, and how often the model was loaded.
+    fn three(fault: Fault) -> (Vec<&'static str>, u32) {
+        let (mut scorer, counts) = scorer(fault);
+        let image = test_image().unwrap();
+        let score = |_| scorer.score(&image).map_or_else(|failure| failure.code(), |_| "scored");
+        ((0..3).map(score).collect(), counts.loads.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_sound_image_is_scored_with_its_picture() {
+        let scored = scorer(Fault::None).0.score(&test_image().unwrap()).unwrap();
+        assert!((0.0..=1.0).contains(&scored.outputs.probability));
+        assert!(scored.heatmap_png.starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn a_panic_costs_one_image_and_a_fresh_load() {
+        assert_eq!(three(Fault::AnalyzePanicsOnce), (vec!["scored", "engine_panicked", "scored"], 2));
+    }
+
+    #[test]
+    fn a_failed_image_leaves_the_model_loaded() {
+        assert_eq!(three(Fault::AnalyzeFailsOnce), (vec!["scored", "engine_run_failed", "scored"], 1));
+    }
+
+    #[test]
+    fn a_panic_while_loading_is_an_error() {
+        let result = Scorer::new(Box::new(FakeEngine::new(Fault::LoadPanics)), fake_model(), 0.0);
+        assert!(matches!(result, Err(ScoreFailure::Panicked)));
+    }
+
+    #[test]
+    fn an_unsound_output_is_no_score() {
+        let cases = [
+            (Fault::NotFinite, "engine_output_not_finite"),
+            (Fault::WrongShape, "engine_output_shape"),
+            (Fault::WrongProbability, "engine_output_contradiction"),
+            (Fault::WrongMap, "engine_output_contradiction"),
+        ];
+        for (fault, code) in cases {
+            assert_eq!(three(fault), (vec![code; 3], 1), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_blank_image_is_a_failure_and_the_next_one_is_scored() {
+        let (mut scorer, _) = scorer(Fault::None);
+        let blank = DecodedImage::from_gray(8, 8, 12, vec![7; 64]).unwrap();
+        assert_eq!(scorer.score(&blank).unwrap_err().code(), "image_blank");
+        assert!(scorer.score(&test_image().unwrap()).is_ok());
+    }
+}
