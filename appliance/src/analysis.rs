@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use contract::{PatientStudy, PreprocessSpec, Topology, Uid};
 use decoding::{Decoder, WorkerLimits};
 use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
@@ -38,9 +39,9 @@ impl Analyst {
     /// When the model cannot be made or loaded.
     pub fn new(threads: usize, policy: EligibilityPolicy, use_patient_id: bool) -> anyhow::Result<Self> {
         let (manifest, network) = export::untrained_model(&Topology::efficientnet_b4(), PreprocessSpec::reference())?;
-        let bias = f64::from(export::untrained::untrained_weights(&manifest.topology)?.classifier_bias()?);
+        let bias = export::classifier_bias(&network).context("network file does not hold the classifier's bias")?;
         let model = ModelFiles::new(manifest, network)?;
-        let scorer = Scorer::new(Box::new(TractEngine::new(threads, Layout::Transposed)), model, bias)?;
+        let scorer = Scorer::new(Box::new(TractEngine::new(threads, Layout::Transposed)), model, f64::from(bias))?;
         let decoder = Decoder::new(std::env::current_exe()?, WorkerLimits::default());
         Ok(Self { decoder, scorer, policy, use_patient_id })
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use contract::Uid;
 use thiserror::Error;
 
-use crate::scan::{Encoding, ScanError, syntax_form};
+use crate::scan::{ScanError, syntax_form};
 
 /// Pixel Data (7FE0,0010), measured. Offsets count from the start of the data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,21 +140,11 @@ pub(crate) fn native_length(rows: u16, columns: u16, samples: u16, frames: u32, 
     Some(bits.div_ceil(8))
 }
 
-/// Turns native 16-bit big-endian words into little-endian ones, in place.
-pub(crate) fn swap_words(bytes: &mut [u8]) {
-    bytes.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1));
-}
-
-/// Must the words of native pixel data be swapped to be little-endian?
-#[must_use]
-pub fn words_are_swapped(transfer_syntax: &Uid) -> bool {
-    matches!(syntax_form(transfer_syntax), Ok(form) if form.encoding == Encoding { explicit: true, big_endian: true })
-}
-
-/// Swaps 16-bit words when [`words_are_swapped`] says so for the transfer syntax.
+/// Swaps native 16-bit words, in place, where the transfer syntax stores them big-endian.
 pub fn to_little_endian(transfer_syntax: &Uid, bits_allocated: u16, bytes: &mut [u8]) {
-    if bits_allocated == 16 && words_are_swapped(transfer_syntax) {
-        swap_words(bytes);
+    let is_big_endian = syntax_form(transfer_syntax).is_ok_and(|form| form.encoding.big_endian);
+    if bits_allocated == 16 && is_big_endian {
+        bytes.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1));
     }
 }
 

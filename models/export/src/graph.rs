@@ -7,7 +7,9 @@ use contract::{OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, Topology};
 use prost::Message as _;
 use thiserror::Error;
 
-use crate::onnx::{Attribute, FLOAT, Graph, Initializer, Model, Node, OperatorSet, Property, ValueInfo};
+use crate::onnx::{
+    Attribute, FLOAT, Graph, Initializer, Model, ModelProperties, Node, OperatorSet, Property, ValueInfo,
+};
 use crate::weights::{Tensor, Weights, WeightsError};
 
 /// ONNX's operator set; 17 is old enough for every engine.
@@ -58,6 +60,14 @@ pub fn to_onnx(topology: &Topology, weights: &Weights, input: InputShape) -> Res
         ],
     };
     Ok(model.encode_to_vec())
+}
+
+/// The classifier's bias that [`to_onnx`] wrote into the file's metadata: what `σ(mean(CAM) + bias)` needs. `None` when
+/// the file has none.
+#[must_use]
+pub fn classifier_bias(network: &[u8]) -> Option<f32> {
+    let properties = ModelProperties::decode(network).ok()?.metadata_props;
+    properties.iter().find(|property| property.key == METADATA_BIAS)?.value.parse().ok()
 }
 
 struct Builder<'a> {
@@ -211,6 +221,19 @@ mod tests {
             .sum();
         assert_eq!(values as u64, topology.parameter_count() - scales);
         assert_eq!(graph.node.iter().filter(|node| node.op_type == "Conv").count(), 3 + 30 + 32 * 4);
+    }
+
+    #[test]
+    fn the_bias_is_read_back_from_the_file() {
+        let topology = Topology::efficientnet_b4();
+        let (_, network) = untrained_model(&topology, PreprocessSpec::reference()).unwrap();
+        assert_eq!(classifier_bias(&network), untrained_weights(&topology).unwrap().classifier_bias().ok());
+        let property = |value: &str| Property { key: METADATA_BIAS.into(), value: value.into() };
+        let file = |value| ModelProperties { metadata_props: vec![property(value)] }.encode_to_vec();
+        assert_eq!(classifier_bias(&file("-1.25")), Some(-1.25));
+        assert_eq!(classifier_bias(&file("none")), None);
+        assert_eq!(classifier_bias(&[]), None);
+        assert_eq!(classifier_bias(&[0xFF; 40]), None);
     }
 
     #[test]

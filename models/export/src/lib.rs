@@ -10,6 +10,6 @@ mod onnx;
 pub mod untrained;
 pub mod weights;
 
-pub use graph::{ExportError, to_onnx};
+pub use graph::{ExportError, classifier_bias, to_onnx};
 pub use untrained::untrained_model;
 pub use weights::{Tensor, Weights, WeightsError};

@@ -27,6 +27,13 @@ pub(crate) struct Model {
     pub(crate) metadata_props: Vec<Property>,
 }
 
+/// A [`Model`] of which only the properties are read: the weights are skipped, not copied.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ModelProperties {
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<Property>,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct OperatorSet {
     #[prost(string, tag = "1")]

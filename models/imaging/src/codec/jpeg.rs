@@ -6,13 +6,13 @@ pub(crate) mod huffman;
 use super::{CodecError, FrameSpec};
 use huffman::HuffmanTable;
 
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
+pub(crate) const SOI: u8 = 0xD8;
+pub(crate) const EOI: u8 = 0xD9;
+pub(crate) const SOS: u8 = 0xDA;
 const DQT: u8 = 0xDB;
 const DHT: u8 = 0xC4;
 const DAC: u8 = 0xCC;
-const DRI: u8 = 0xDD;
+pub(crate) const DRI: u8 = 0xDD;
 /// Start of frame: baseline, extended sequential and lossless, all with Huffman coding.
 pub(crate) const SOF_BASELINE: u8 = 0xC0;
 pub(crate) const SOF_EXTENDED: u8 = 0xC1;

@@ -1,12 +1,9 @@
 //! Marker segments and coding parameters (T.87 annex C).
 
 use super::BLAME;
+use crate::codec::jpeg::{DRI, EOI, SOI, SOS};
 use crate::codec::{CodecError, FrameSpec};
 
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
-const DRI: u8 = 0xDD;
 const SOF: u8 = 0xF7;
 const LSE: u8 = 0xF8;
 
