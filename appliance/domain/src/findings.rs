@@ -149,6 +149,9 @@ pub struct InstanceRecord {
     pub attributes: Option<InstanceAttributes>,
     /// The patient and study modules of its header, for the result objects.
     pub patient_study: Option<PatientStudy>,
+    /// How often its analysis was begun: one that keeps ending the process is given up.
+    #[serde(default)]
+    pub attempts: u32,
     /// What became of it; `None` while it waits.
     pub outcome: Option<InstanceOutcome>,
 }
@@ -157,7 +160,7 @@ impl InstanceRecord {
     /// A record that waits for the network.
     #[must_use]
     pub const fn waiting(received: ReceivedInstance) -> Self {
-        Self { received, attributes: None, patient_study: None, outcome: None }
+        Self { received, attributes: None, patient_study: None, attempts: 0, outcome: None }
     }
 
     /// Its key.

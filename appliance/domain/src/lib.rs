@@ -1,5 +1,5 @@
-//! What Mamoru knows of mammography, as pure data and pure functions: identifiers, eligibility, findings and
-//! aggregation per breast.
+//! What Mamoru knows of mammography, as pure data and pure functions: identifiers, eligibility, findings,
+//! aggregation per breast, study assembly, and the life of a delivery.
 //!
 //! No IO, no clock, no randomness. Everything here has a stable serde form. Patient data lives only in
 //! [`contract::PatientStudy`], whose `Debug` is redacted.
@@ -7,15 +7,21 @@
 //! The promise that this crate serves: every instance ends scored, excluded or failed, with a reason.
 
 pub mod aggregation;
+pub mod assembly;
+pub mod delivery;
 pub mod eligibility;
 pub mod findings;
 pub mod ids;
 pub mod received;
+pub mod report;
 pub mod time;
 
 pub use aggregation::{Aggregation, BreastFinding};
+pub use assembly::{Assembly, AssemblyPolicy, Reported, assemble};
+pub use delivery::{Attempt, Delivery, DeliveryId, DeliveryState, DestinationName, ResultKind, RetryPolicy, Sop};
 pub use eligibility::{Eligibility, EligibilityPolicy, ExclusionReason};
 pub use findings::{FailureReason, ImageFinding, InstanceOutcome, InstanceRecord, Laterality, View};
 pub use ids::{AeTitle, InstanceKey, StudyKey};
 pub use received::{ReceivedInstance, StoredFile};
+pub use report::{ReportedImage, StudyReport, Tally, Trigger};
 pub use time::UnixMillis;

@@ -1,14 +1,16 @@
 //! Opening: the database as it is, or a new one rebuilt from the spooled files.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use domain::{FailureReason, InstanceOutcome, ReceivedInstance, UnixMillis};
+use domain::{FailureReason, InstanceOutcome, InstanceRecord, ReceivedInstance, UnixMillis};
 
 use crate::commit::Committer;
-use crate::{CONFLICT, INSTANCE, Queue, QueueError, Shared, StateDir, Writer};
+use crate::index::Index;
+use crate::rows::INSTANCE;
+use crate::{Admission, Queue, QueueError, StateDir, rows};
 
 /// Makes the row of a spooled file anew from the file alone, or says why it cannot.
 pub type Reread<'a> = &'a dyn Fn(&Path) -> Result<ReceivedInstance, String>;
@@ -48,12 +50,27 @@ impl Queue {
         };
         queue.admit_spooled(state, reread, &mut recovery)?;
         queue.fail_missing(state, &mut recovery)?;
+        queue.remove_orphans(state)?;
         Ok((queue, recovery))
     }
 
+    fn spool_names(&self) -> Result<BTreeSet<String>, QueueError> {
+        let records = self.shared.rows.scan_prefix([INSTANCE]);
+        records.map(|row| Ok(rows::decode::<InstanceRecord>(&row?.1)?.received.spool.name)).collect()
+    }
+
+    /// Heat maps and results that a crash left between their file and their row: made again from the inputs.
+    fn remove_orphans(&self, state: &StateDir) -> Result<(), QueueError> {
+        let mut known: BTreeSet<PathBuf> = self.spool_names()?.iter().map(|name| state.heatmap_of(name)).collect();
+        known.extend(
+            self.deliveries(|_| true, usize::MAX)?.iter().map(|delivery| state.results().join(&delivery.file.name)),
+        );
+        let found = [files(&state.heatmaps())?, files(&state.results())?].concat();
+        found.iter().filter(|path| !known.contains(*path)).try_for_each(|path| remove(path))
+    }
+
     fn admit_spooled(&self, state: &StateDir, reread: Reread<'_>, recovery: &mut Recovery) -> Result<(), QueueError> {
-        let known: std::collections::BTreeSet<String> =
-            self.records().map(|record| Ok(record?.received.spool.name)).collect::<Result<_, QueueError>>()?;
+        let known = self.spool_names()?;
         // Names begin with the time of arrival: their order is the order of arrival.
         for path in files(&state.spool())? {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -61,10 +78,11 @@ impl Queue {
                 continue;
             }
             match reread(&path) {
-                Ok(received) => {
-                    self.admit(&received)?;
-                    recovery.admitted += 1;
-                }
+                Ok(received) => match self.admit(&received)? {
+                    Admission::New => recovery.admitted += 1,
+                    // Its sender was not told success for this file; the one that is ours stays.
+                    Admission::Duplicate | Admission::Conflict => remove(&path)?,
+                },
                 Err(_) => recovery.unreadable.push(path),
             }
         }
@@ -92,20 +110,9 @@ fn open_database(path: &Path) -> Result<Queue, QueueError> {
         remove_half_written_snapshot(path);
         let database = sled::Config::new().path(path).open()?;
         let rows = database.open_tree("rows")?;
-        let (mut next_sequence, mut instances) = (0, 0);
-        for kind in [INSTANCE, CONFLICT] {
-            for row in rows.scan_prefix([kind]) {
-                let (key, _) = row?;
-                let sequence = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-                next_sequence = next_sequence.max(sequence.ok_or(QueueError::Row)? + 1);
-                instances += usize::from(kind == INSTANCE);
-            }
-        }
+        let index = Index::of(&rows)?;
         let committer = Committer::new(rows.clone(), path)?;
-        let writer = Mutex::new(Writer { next_sequence, instances });
-        let queue = Queue { shared: Arc::new(Shared { rows, committer, writer }) };
-        queue.records().try_for_each(|record| record.map(|_| ()))?;
-        Ok(queue)
+        Ok(Queue::new(rows, committer, index))
     });
     catch_unwind(open).unwrap_or(Err(QueueError::Row))
 }
@@ -123,10 +130,13 @@ fn remove_half_written_snapshot(database: &Path) {
 fn remove_unfinished(state: &StateDir) -> Result<usize, QueueError> {
     let unfinished = files(&state.incoming())?;
     for path in &unfinished {
-        fs::remove_file(path)
-            .map_err(|source| QueueError::Disk { what: "unfinished file cannot be removed", source })?;
+        remove(path)?;
     }
     Ok(unfinished.len())
+}
+
+fn remove(path: &Path) -> Result<(), QueueError> {
+    fs::remove_file(path).map_err(|source| QueueError::Disk { what: "left-over file cannot be removed", source })
 }
 
 /// The plain files of a folder, by name.

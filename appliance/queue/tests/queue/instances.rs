@@ -1,54 +1,14 @@
-//! The queue as its callers see it, over crashes and corruption.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+//! Received instances: admission, outcomes, recovery.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use contract::{Digest, Uid};
+use domain::InstanceOutcome;
 use domain::eligibility::ExclusionReason;
-use domain::{AeTitle, InstanceKey, InstanceOutcome, ReceivedInstance, StoredFile, StudyKey, UnixMillis};
-use queue::{Admission, Queue, QueueError, Recovery, StateDir};
+use queue::{Admission, QueueError, Recovery};
 
-const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
-
-fn received(number: u64, content: &str) -> ReceivedInstance {
-    ReceivedInstance {
-        key: InstanceKey(Uid::parse(&format!("1.2.3.{number}")).unwrap()),
-        study: StudyKey(Uid::parse("1.2.3").unwrap()),
-        sop_class: Uid::parse("1.2.840.10008.5.1.4.1.1.1.2").unwrap(),
-        calling_ae: AeTitle::parse("UNIT").unwrap(),
-        transfer_syntax: Uid::parse("1.2.840.10008.1.2.1").unwrap(),
-        spool: StoredFile {
-            name: format!("{number:013}.dcm"),
-            len: content.len() as u64,
-            sha256: Digest::of(content.as_bytes()),
-        },
-        dataset_sha256: Digest::of(content.as_bytes()),
-        received_at: NOW,
-    }
-}
-
-/// Spools a file whose content is its number.
-fn spool(state: &StateDir, number: u64) -> ReceivedInstance {
-    let received = received(number, &number.to_string());
-    std::fs::write(state.spool().join(&received.spool.name), number.to_string()).unwrap();
-    received
-}
-
-fn reread(path: &Path) -> Result<ReceivedInstance, String> {
-    let content = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    Ok(received(content.parse().map_err(|_| "no number")?, &content))
-}
-
-fn open(folder: &Path) -> (Queue, StateDir, Recovery) {
-    let state = StateDir::create(folder).unwrap();
-    let (queue, recovery) = Queue::open(&state, &reread, NOW).unwrap();
-    (queue, state, recovery)
-}
-
-const EXCLUDED: InstanceOutcome = InstanceOutcome::Excluded { reason: ExclusionReason::NotScreeningView };
+use crate::{EXCLUDED, open, received, spool};
 
 #[test]
 fn an_instance_is_admitted_once() {
@@ -107,6 +67,30 @@ fn a_crash_between_file_and_row_is_repaired() {
 }
 
 #[test]
+fn begun_analyses_are_counted_over_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = received(1, "1").key;
+    for times in 1..=3 {
+        let (queue, state, _) = open(folder.path());
+        if times == 1 {
+            queue.admit(&spool(&state, 1)).unwrap();
+        }
+        assert_eq!(queue.begin(&key).unwrap(), times);
+    }
+}
+
+#[test]
+fn conflicts_are_kept_up_to_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    queue.admit(&spool(&state, 1)).unwrap();
+    for number in 0..queue::CONFLICTS_MAX + 10 {
+        assert_eq!(queue.admit(&received(1, &format!("other {number}"))).unwrap(), Admission::Conflict);
+    }
+    assert_eq!(queue.counts().unwrap().conflicts, queue::CONFLICTS_MAX);
+}
+
+#[test]
 fn a_corrupt_database_is_put_aside_and_rebuilt_from_the_spool() {
     for seed in 0..12_u64 {
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +143,7 @@ fn sigkill_at_any_moment_loses_nothing_acknowledged() {
     let mut acknowledged = Vec::new();
     for round in 0..8_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "sigkill_at_any_moment_loses_nothing_acknowledged", "--nocapture"])
+            .args(["--exact", "instances::sigkill_at_any_moment_loses_nothing_acknowledged", "--nocapture"])
             .env(CHILD, folder.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,150 @@
+use contract::geometry::{Extent, Rectangle};
+use contract::{Digest, Geometry, ModelLabel, Runs, Uid};
+
+use super::*;
+use crate::eligibility::ExclusionReason;
+use crate::findings::{Cam, ImageTimings, ModelId};
+use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, StoredFile};
+
+const POLICY: AssemblyPolicy =
+    AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Aggregation::Mean };
+
+fn study() -> StudyKey {
+    StudyKey(Uid::derived(&["study"]))
+}
+
+fn record(number: usize, at: u64, outcome: Option<InstanceOutcome>) -> InstanceRecord {
+    let received = ReceivedInstance {
+        key: InstanceKey(Uid::derived(&["instance", &number.to_string()])),
+        study: study(),
+        sop_class: Uid::derived(&["class"]),
+        calling_ae: AeTitle::parse("UNIT").unwrap(),
+        transfer_syntax: Uid::derived(&["syntax"]),
+        spool: StoredFile { name: format!("{number}.dcm"), len: 1, sha256: Digest::of(b"a") },
+        dataset_sha256: Digest::of(b"a"),
+        received_at: UnixMillis(at),
+    };
+    InstanceRecord { outcome, ..InstanceRecord::waiting(received) }
+}
+
+fn scored(side: Laterality, view: View, score: f64) -> Option<InstanceOutcome> {
+    let extent = Extent { rows: 1, columns: 1 };
+    Some(InstanceOutcome::Scored(Box::new(ImageFinding {
+        laterality: side,
+        view,
+        score,
+        logit: 0.0,
+        peak: None,
+        cam: Cam { extent, values: vec![0.0] },
+        geometry: Geometry {
+            original: extent,
+            kept_rows: Runs::all(1),
+            kept_columns: Runs::all(1),
+            input: extent,
+            placed: Rectangle { top: 0, left: 0, rows: 1, columns: 1 },
+        },
+        model: ModelId {
+            name: "model".into(),
+            version: "1".into(),
+            label: ModelLabel::Untrained,
+            network: Digest::of(b"n"),
+            preprocess: Digest::of(b"p"),
+        },
+        engine: "tract".into(),
+        timings: ImageTimings { network_ms: score, ..ImageTimings::default() },
+    })))
+}
+
+fn four_views(at: u64) -> Vec<InstanceRecord> {
+    let views = EXPECTED_VIEWS.into_iter().enumerate();
+    views.map(|(number, (side, view))| record(number, at + number as u64, scored(side, view, 0.5))).collect()
+}
+
+fn at(records: &[InstanceRecord], reported: &Reported, now: u64) -> Assembly {
+    assemble(&study(), records, reported, &POLICY, UnixMillis(now))
+}
+
+fn ready(assembly: Assembly) -> StudyReport {
+    match assembly {
+        Assembly::Ready(report) => *report,
+        other => panic!("not ready: {other:?}"),
+    }
+}
+
+#[test]
+fn all_views_settle_soon_and_fewer_wait_for_quiet() {
+    let records = four_views(1_000);
+    let none = Reported::default();
+    assert_eq!(at(&records, &none, 1_012), Assembly::Until(UnixMillis(1_013)));
+    let report = ready(at(&records, &none, 1_013));
+    assert_eq!((report.trigger, report.revision, report.breasts.len()), (Trigger::AllViews, 1, 2));
+    assert_eq!((report.missing_views.len(), report.last_received_at), (0, UnixMillis(1_003)));
+    assert_eq!(at(&records[..3], &none, 1_013), Assembly::Until(UnixMillis(1_102)));
+    let report = ready(at(&records[..3], &none, 1_102));
+    assert_eq!(report.trigger, Trigger::QuietTime);
+    assert_eq!(report.missing_views, [(Laterality::Left, View::MedioLateralOblique)]);
+}
+
+#[test]
+fn an_undecided_instance_is_waited_for_until_the_longest_wait() {
+    let mut records = four_views(0);
+    records.push(record(9, 5, None));
+    let none = Reported::default();
+    assert_eq!(at(&records, &none, 500), Assembly::Undecided);
+    let report = ready(at(&records, &none, 1_000));
+    assert_eq!((report.trigger, report.images.len()), (Trigger::HardCap, 4));
+    assert_eq!(at(&records[4..], &none, 5_000), Assembly::Undecided, "nothing is decided: nothing to report");
+}
+
+#[test]
+fn images_that_keep_coming_do_not_hold_the_report_for_ever() {
+    let records: Vec<_> = (0..20)
+        .map(|number| record(number, 50 * number as u64, scored(Laterality::Left, View::CranioCaudal, 0.1)))
+        .collect();
+    assert_eq!(at(&records, &Reported::default(), 999), Assembly::Until(UnixMillis(1_000)));
+    assert_eq!(ready(at(&records, &Reported::default(), 1_000)).trigger, Trigger::HardCap);
+}
+
+#[test]
+fn a_late_image_makes_a_new_revision_with_everything_in_it() {
+    let mut records = four_views(0);
+    let first = ready(at(&records, &Reported::default(), 100));
+    let reported = Reported { revision: 1, instances: first.images.iter().map(|image| image.key.clone()).collect() };
+    assert_eq!(at(&records, &reported, 200), Assembly::UpToDate);
+    records.push(record(9, 300, scored(Laterality::Right, View::CranioCaudal, 0.9)));
+    assert_eq!(at(&records, &reported, 305), Assembly::Until(UnixMillis(310)));
+    let second = ready(at(&records, &reported, 310));
+    assert_eq!((second.revision, second.images.len(), second.breasts[0].images), (2, 5, 3));
+    assert_ne!(second.fingerprint(), first.fingerprint());
+}
+
+#[test]
+fn a_study_without_any_score_is_reported_with_its_reasons() {
+    let excluded = Some(InstanceOutcome::Excluded { reason: ExclusionReason::Implant });
+    let reason = FailureReason { code: "image_blank".into(), text: "blank".into() };
+    let records = [record(0, 0, excluded), record(1, 0, Some(InstanceOutcome::Failed { reason }))];
+    let report = ready(at(&records, &Reported::default(), 100));
+    assert_eq!((report.breasts.len(), report.missing_views.len(), report.model), (0, 4, None));
+    assert_eq!(report.images.len(), 2);
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_hold_a_study() {
+    let records = four_views(1_000_000);
+    assert!(matches!(at(&records, &Reported::default(), 500), Assembly::Ready(_)));
+    assert!(matches!(at(&records, &Reported::default(), 999_950), Assembly::Until(_)), "a small step is only a wait");
+}
+
+#[test]
+fn the_fingerprint_leaves_times_out() {
+    let report = ready(at(&four_views(0), &Reported::default(), 100));
+    let mut slower = report.clone();
+    if let InstanceOutcome::Scored(finding) = &mut slower.images[0].outcome {
+        finding.timings.network_ms = 99.0;
+    }
+    assert_eq!(slower.fingerprint(), report.fingerprint());
+    if let InstanceOutcome::Scored(finding) = &mut slower.images[0].outcome {
+        finding.score = 0.51;
+    }
+    assert_ne!(slower.fingerprint(), report.fingerprint());
+}

@@ -1,0 +1,152 @@
+//! What is kept in memory of the rows, so that no question reads them all: made anew from the rows at each opening.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::Uid;
+use domain::{Delivery, DeliveryState, DestinationName, InstanceRecord, Reported, StudyKey, UnixMillis};
+
+use crate::rows::{self, CONFLICT, DELIVERY, INSTANCE, REPORTED};
+use crate::{Counts, QueueError};
+
+/// One study's rows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StudyRows {
+    /// Sequences of its instances, in the order of arrival.
+    pub(crate) instances: Vec<u64>,
+    /// Sequences of its deliveries.
+    pub(crate) deliveries: BTreeSet<u64>,
+    /// The last revision; 0 before the first.
+    pub(crate) revision: u32,
+    /// How many instances are in it.
+    pub(crate) reported: usize,
+    /// When the last instance arrived.
+    pub(crate) last_received_at: UnixMillis,
+}
+
+impl StudyRows {
+    pub(crate) fn is_open(&self) -> bool {
+        self.instances.len() > self.reported
+    }
+}
+
+/// A delivery that is not done.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) destination: DestinationName,
+    pub(crate) study: StudyKey,
+    /// `None` while it is parked.
+    pub(crate) due_at: Option<UnixMillis>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) next_sequence: u64,
+    /// Sequences of instances without an outcome.
+    pub(crate) waiting: BTreeSet<u64>,
+    pub(crate) instances: usize,
+    pub(crate) conflicts: BTreeSet<u64>,
+    pub(crate) studies: BTreeMap<StudyKey, StudyRows>,
+    pub(crate) pending: BTreeMap<u64, Pending>,
+    pub(crate) delivered: usize,
+}
+
+impl Index {
+    /// Reads every row once; a row that cannot be read is an error.
+    pub(crate) fn of(tree: &sled::Tree) -> Result<Self, QueueError> {
+        let mut index = Self::default();
+        for row in tree.scan_prefix([INSTANCE]) {
+            let (name, value) = row?;
+            index.add_instance(rows::sequence_of(&name)?, &rows::decode(&value)?);
+        }
+        for row in tree.scan_prefix([CONFLICT]) {
+            let sequence = rows::sequence_of(&row?.0)?;
+            index.conflicts.insert(sequence);
+            index.passed(sequence);
+        }
+        for row in tree.scan_prefix([DELIVERY]) {
+            let (name, value) = row?;
+            index.put_delivery(rows::sequence_of(&name)?, &rows::decode(&value)?);
+        }
+        for row in tree.scan_prefix([REPORTED]) {
+            let (name, value) = row?;
+            let study = std::str::from_utf8(&name[1..]).ok().and_then(|text| Uid::parse(text).ok());
+            index.put_reported(&StudyKey(study.ok_or(QueueError::Row)?), &rows::decode(&value)?);
+        }
+        Ok(index)
+    }
+
+    fn passed(&mut self, sequence: u64) {
+        self.next_sequence = self.next_sequence.max(sequence + 1);
+    }
+
+    pub(crate) fn add_instance(&mut self, sequence: u64, record: &InstanceRecord) {
+        self.passed(sequence);
+        self.instances += 1;
+        if record.outcome.is_none() {
+            self.waiting.insert(sequence);
+        }
+        let study = self.studies.entry(record.received.study.clone()).or_default();
+        study.instances.push(sequence);
+        study.last_received_at = study.last_received_at.max(record.received.received_at);
+    }
+
+    /// Adds a delivery, or notes its new state.
+    pub(crate) fn put_delivery(&mut self, sequence: u64, delivery: &Delivery) {
+        self.passed(sequence);
+        self.studies.entry(delivery.study.clone()).or_default().deliveries.insert(sequence);
+        let due_at = match delivery.state {
+            DeliveryState::Due { at } => Some(at),
+            DeliveryState::Parked { .. } => None,
+            DeliveryState::Delivered { .. } => {
+                self.pending.remove(&sequence);
+                self.delivered += 1;
+                return;
+            }
+        };
+        let (destination, study) = (delivery.destination.clone(), delivery.study.clone());
+        self.pending.insert(sequence, Pending { destination, study, due_at });
+    }
+
+    pub(crate) fn put_reported(&mut self, study: &StudyKey, reported: &Reported) {
+        let rows = self.studies.entry(study.clone()).or_default();
+        rows.revision = reported.revision;
+        rows.reported = reported.instances.len();
+    }
+
+    pub(crate) fn remove_study(&mut self, study: &StudyKey) {
+        if let Some(rows) = self.studies.remove(study) {
+            self.instances -= rows.instances.len();
+            self.delivered -= rows.deliveries.len();
+        }
+    }
+
+    /// For each study with something to deliver to `destination`, its first delivery that is not parked: the order of
+    /// the objects of a study is kept.
+    pub(crate) fn heads(&self, destination: &DestinationName) -> Vec<(u64, UnixMillis)> {
+        let mut studies = BTreeSet::new();
+        let mut heads = Vec::new();
+        for (sequence, pending) in &self.pending {
+            if let Some(due_at) = pending.due_at
+                && pending.destination == *destination
+                && studies.insert(&pending.study)
+            {
+                heads.push((*sequence, due_at));
+            }
+        }
+        heads
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let parked = self.pending.values().filter(|pending| pending.due_at.is_none()).count();
+        Counts {
+            waiting: self.waiting.len(),
+            decided: self.instances - self.waiting.len(),
+            conflicts: self.conflicts.len(),
+            studies: self.studies.len(),
+            studies_open: self.studies.values().filter(|study| study.is_open()).count(),
+            deliveries_due: self.pending.len() - parked,
+            deliveries_parked: parked,
+            deliveries_delivered: self.delivered,
+        }
+    }
+}

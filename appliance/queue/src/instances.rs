@@ -1,0 +1,150 @@
+//! Received instances: from admission to outcome.
+
+use std::sync::MutexGuard;
+
+use contract::{InstanceAttributes, PatientStudy};
+use domain::{InstanceKey, InstanceOutcome, InstanceRecord, ReceivedInstance};
+
+use crate::index::Index;
+use crate::rows::{self, CONFLICT, INSTANCE};
+use crate::{Admission, CONFLICTS_MAX, ConflictRecord, INSTANCES_MAX, Queue, QueueError};
+
+impl Queue {
+    /// Takes an instance whose spooled file is durable. When this returns, so is its row.
+    ///
+    /// # Errors
+    /// [`QueueError`]: nothing was promised, the sender must be refused.
+    pub fn admit(&self, received: &ReceivedInstance) -> Result<Admission, QueueError> {
+        let admission = {
+            let mut index = self.lock()?;
+            match self.find(&received.key)? {
+                None => self.insert_instance(&mut index, received)?,
+                Some((_, record)) if record.received.dataset_sha256 == received.dataset_sha256 => Admission::Duplicate,
+                Some(_) => self.insert_conflict(&mut index, received)?,
+            }
+        };
+        // A duplicate waits too: the first arrival may be uncommitted still.
+        self.shared.committer.commit()?;
+        self.changed();
+        Ok(admission)
+    }
+
+    fn insert_instance(&self, index: &mut Index, received: &ReceivedInstance) -> Result<Admission, QueueError> {
+        if index.instances >= INSTANCES_MAX {
+            return Err(QueueError::Full);
+        }
+        let (sequence, record) = (index.next_sequence, InstanceRecord::waiting(received.clone()));
+        let mut batch = sled::Batch::default();
+        batch.insert(&rows::sequence_row(INSTANCE, sequence), rows::encode(&record)?);
+        batch.insert(rows::key_row(&received.key), &sequence.to_be_bytes());
+        self.shared.rows.apply_batch(batch)?;
+        index.add_instance(sequence, &record);
+        Ok(Admission::New)
+    }
+
+    fn insert_conflict(&self, index: &mut Index, received: &ReceivedInstance) -> Result<Admission, QueueError> {
+        let record = ConflictRecord {
+            key: received.key.clone(),
+            calling_ae: received.calling_ae.clone(),
+            dataset_sha256: received.dataset_sha256,
+            received_at: received.received_at,
+        };
+        let sequence = index.next_sequence;
+        let mut batch = sled::Batch::default();
+        batch.insert(&rows::sequence_row(CONFLICT, sequence), rows::encode(&record)?);
+        let oldest = index.conflicts.first().copied().filter(|_| index.conflicts.len() >= CONFLICTS_MAX);
+        if let Some(oldest) = oldest {
+            batch.remove(&rows::sequence_row(CONFLICT, oldest));
+        }
+        self.shared.rows.apply_batch(batch)?;
+        oldest.map(|oldest| index.conflicts.remove(&oldest));
+        index.conflicts.insert(sequence);
+        index.next_sequence += 1;
+        Ok(Admission::Conflict)
+    }
+
+    /// The record of an instance.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn instance(&self, key: &InstanceKey) -> Result<Option<InstanceRecord>, QueueError> {
+        Ok(self.find(key)?.map(|(_, record)| record))
+    }
+
+    /// Instances without an outcome, at most `limit`, in the order of their arrival.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn waiting(&self, limit: usize) -> Result<Vec<InstanceRecord>, QueueError> {
+        let sequences: Vec<u64> = self.lock()?.waiting.iter().take(limit).copied().collect();
+        sequences.into_iter().map(|sequence| self.record(sequence)).collect()
+    }
+
+    /// Notes, durably, that the analysis of a waiting instance begins, and returns how often it did: one that ends the
+    /// process each time must not be begun for ever.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn begin(&self, key: &InstanceKey) -> Result<u32, QueueError> {
+        let attempts = {
+            let index = self.lock()?;
+            let (sequence, mut record) = self.find(key)?.ok_or(QueueError::Unknown)?;
+            record.attempts = record.attempts.saturating_add(1);
+            self.put_instance(&index, sequence, &record)?;
+            record.attempts
+        };
+        self.shared.committer.commit()?;
+        Ok(attempts)
+    }
+
+    /// Records what became of an instance, durably. Saying the same again is no error.
+    ///
+    /// # Errors
+    /// [`QueueError::Decided`] when another outcome stands already.
+    pub fn record_outcome(
+        &self,
+        key: &InstanceKey,
+        header: Option<(InstanceAttributes, PatientStudy)>,
+        outcome: InstanceOutcome,
+    ) -> Result<(), QueueError> {
+        {
+            let mut index = self.lock()?;
+            let (sequence, mut record) = self.find(key)?.ok_or(QueueError::Unknown)?;
+            match &record.outcome {
+                Some(standing) if *standing != outcome => return Err(QueueError::Decided),
+                _ => record.outcome = Some(outcome),
+            }
+            if let Some((attributes, patient_study)) = header {
+                record.attributes = Some(attributes);
+                record.patient_study = Some(patient_study);
+            }
+            self.put_instance(&index, sequence, &record)?;
+            index.waiting.remove(&sequence);
+        }
+        self.shared.committer.commit()?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Replaces a row; the index is asked for as a proof that the writer's lock is held.
+    fn put_instance(
+        &self,
+        _locked: &MutexGuard<'_, Index>,
+        sequence: u64,
+        record: &InstanceRecord,
+    ) -> Result<(), QueueError> {
+        self.shared.rows.insert(rows::sequence_row(INSTANCE, sequence), rows::encode(record)?)?;
+        Ok(())
+    }
+
+    pub(crate) fn record(&self, sequence: u64) -> Result<InstanceRecord, QueueError> {
+        let row = self.shared.rows.get(rows::sequence_row(INSTANCE, sequence))?.ok_or(QueueError::Row)?;
+        rows::decode(&row)
+    }
+
+    fn find(&self, key: &InstanceKey) -> Result<Option<(u64, InstanceRecord)>, QueueError> {
+        let Some(sequence) = self.shared.rows.get(rows::key_row(key))? else { return Ok(None) };
+        let sequence = rows::sequence_value(&sequence)?;
+        Ok(Some((sequence, self.record(sequence)?)))
+    }
+}
