@@ -1,5 +1,6 @@
 //! The header: Digital Mammography X-Ray Image IOD (PS3.3 section A.27), For Presentation.
 
+use contract::uid::IMPLEMENTATION_CLASS;
 use contract::{Uid, transfer_syntax};
 use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
@@ -12,9 +13,6 @@ use crate::{PhantomError, PhantomImage};
 
 /// Digital Mammography X-Ray Image Storage - For Presentation.
 const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.1.2";
-/// Mamoru's Implementation Class UID, the same as the receiver writes. Given here, because that of the library would
-/// change the bytes with its version.
-const IMPLEMENTATION_CLASS: &str = "2.25.145137866320264512874113284410526098021";
 
 const DATE: &str = "20260101";
 const TIME: &str = "120000";
@@ -26,6 +24,7 @@ pub(crate) fn part_10_before_pixels(image: &PhantomImage) -> Result<Vec<u8>, Pha
     let groups = [sop(image), patient_and_study(image), series_and_device(image), view(image), pixels(image)];
     let meta = FileMetaTableBuilder::new()
         .transfer_syntax(transfer_syntax::EXPLICIT_LE)
+        // That of the library would change the bytes with its version.
         .implementation_class_uid(IMPLEMENTATION_CLASS)
         .implementation_version_name("MAMORU_PHANTOM");
     let object = InMemDicomObject::from_element_iter(groups.into_iter().flatten())

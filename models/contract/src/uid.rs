@@ -32,6 +32,9 @@ pub enum UidError {
     EmptyComponent,
 }
 
+/// Mamoru's Implementation Class UID (PS3.7 annex D.3.3.2), below the UUID root: stands in every file that it writes.
+pub const IMPLEMENTATION_CLASS: &str = "2.25.145137866320264512874113284410526098021";
+
 /// The most characters that a UID may have (PS3.5 section 9.1).
 pub const UID_CHARACTERS_MAX: usize = 64;
 
