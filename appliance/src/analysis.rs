@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use contract::{PatientStudy, PreprocessSpec, Topology, Uid};
-use decoding::{Decoder, WorkerLimits};
+use contract::{InstanceAttributes, PatientStudy, PreprocessSpec, Topology, Uid};
+use decoding::{DecodeFailure, Decoder, WorkerLimits};
 use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
 use domain::findings::{ImageTimings, ModelId};
 use domain::{FailureReason, ImageFinding, InstanceOutcome, Laterality, View};
@@ -14,14 +14,26 @@ use inference::{ModelFiles, Scorer};
 
 /// Everything that is said of one file.
 pub struct Analysis {
-    /// Study Instance UID, when the header could be read.
-    pub study: Option<Uid>,
-    /// SOP Instance UID, when the header could be read.
-    pub instance: Option<Uid>,
+    /// What its header says, when it could be read.
+    pub header: Option<FileHeader>,
     /// What became of it.
     pub outcome: InstanceOutcome,
     /// The heat map as PNG, when it was scored.
     pub heatmap_png: Option<Vec<u8>>,
+    /// Did this machine fail, rather than the file? Then the same file may do another time.
+    pub is_transient: bool,
+}
+
+/// What a file's header says.
+pub struct FileHeader {
+    /// Study Instance UID.
+    pub study: Uid,
+    /// SOP Instance UID.
+    pub instance: Uid,
+    /// What the eligibility rules look at.
+    pub attributes: InstanceAttributes,
+    /// What result objects repeat.
+    pub patient_study: PatientStudy,
 }
 
 /// Analyses files one after the other.
@@ -37,12 +49,17 @@ impl Analyst {
     ///
     /// # Errors
     /// When the model cannot be made or loaded.
-    pub fn new(threads: usize, policy: EligibilityPolicy, use_patient_id: bool) -> anyhow::Result<Self> {
+    pub fn new(
+        threads: usize,
+        limits: WorkerLimits,
+        policy: EligibilityPolicy,
+        use_patient_id: bool,
+    ) -> anyhow::Result<Self> {
         let (manifest, network) = export::untrained_model(&Topology::efficientnet_b4(), PreprocessSpec::reference())?;
         let bias = export::classifier_bias(&network).context("network file does not hold the classifier's bias")?;
         let model = ModelFiles::new(manifest, network)?;
         let scorer = Scorer::new(Box::new(TractEngine::new(threads, Layout::Transposed)), model, f64::from(bias))?;
-        let decoder = Decoder::new(std::env::current_exe()?, WorkerLimits::default());
+        let decoder = Decoder::new(std::env::current_exe()?, limits);
         Ok(Self { decoder, scorer, policy, use_patient_id })
     }
 
@@ -61,27 +78,33 @@ impl Analyst {
         let start = Instant::now();
         let inspection = match self.decoder.inspect(path) {
             Ok(inspection) => inspection,
-            Err(failure) => return Analysis::failed(None, failure.code, failure.text),
+            Err(failure) => return Analysis::not_decoded(None, failure),
         };
-        let uids = Some((inspection.study.clone(), inspection.instance.clone()));
-        let hint = self.use_patient_id.then(|| laterality_of_patient_id(&inspection.patient_study)).flatten();
-        let (laterality, view) = match judge(&inspection.attributes, &self.policy, hint) {
+        let header = FileHeader {
+            study: inspection.study,
+            instance: inspection.instance,
+            attributes: inspection.attributes,
+            patient_study: inspection.patient_study,
+        };
+        let hint = self.use_patient_id.then(|| laterality_of_patient_id(&header.patient_study)).flatten();
+        let (laterality, view) = match judge(&header.attributes, &self.policy, hint) {
             Eligibility::Score { laterality, view } => (laterality, view),
             Eligibility::Exclude(reason) => {
-                return Analysis::new(uids, InstanceOutcome::Excluded { reason }, None);
+                return Analysis::of(Some(header), InstanceOutcome::Excluded { reason });
             }
         };
         let image = match self.decoder.decode(path) {
             Ok(image) => image,
-            Err(failure) => return Analysis::failed(uids, failure.code, failure.text),
+            Err(failure) => return Analysis::not_decoded(Some(header), failure),
         };
         let decode_ms = start.elapsed().as_secs_f64() * 1e3;
         match self.scorer.score(&image) {
             Ok(scored) => {
                 let finding = self.finding(&scored, (laterality, view), decode_ms);
-                Analysis::new(uids, InstanceOutcome::Scored(Box::new(finding)), Some(scored.heatmap_png))
+                let outcome = InstanceOutcome::Scored(Box::new(finding));
+                Analysis { heatmap_png: Some(scored.heatmap_png), ..Analysis::of(Some(header), outcome) }
             }
-            Err(failure) => Analysis::failed(uids, failure.code().to_owned(), failure.to_string()),
+            Err(failure) => Analysis::failed(Some(header), failure.code().to_owned(), failure.to_string()),
         }
     }
 
@@ -113,13 +136,16 @@ impl Analyst {
 }
 
 impl Analysis {
-    fn new(uids: Option<(Uid, Uid)>, outcome: InstanceOutcome, heatmap_png: Option<Vec<u8>>) -> Self {
-        let (study, instance) = uids.unzip();
-        Self { study, instance, outcome, heatmap_png }
+    fn of(header: Option<FileHeader>, outcome: InstanceOutcome) -> Self {
+        Self { header, outcome, heatmap_png: None, is_transient: false }
     }
 
-    fn failed(uids: Option<(Uid, Uid)>, code: String, text: String) -> Self {
-        Self::new(uids, InstanceOutcome::Failed { reason: FailureReason { code, text } }, None)
+    fn failed(header: Option<FileHeader>, code: String, text: String) -> Self {
+        Self::of(header, InstanceOutcome::Failed { reason: FailureReason { code, text } })
+    }
+
+    fn not_decoded(header: Option<FileHeader>, failure: DecodeFailure) -> Self {
+        Self { is_transient: failure.transient, ..Self::failed(header, failure.code, failure.text) }
     }
 }
 

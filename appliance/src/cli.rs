@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::Aggregation;
+use domain::{AeTitle, Aggregation};
+use scu::{Peer, Timeouts};
 
 use crate::exit_code::EXIT_CODES_HELP;
 
@@ -19,11 +20,179 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the device: receive mammograms, score them, deliver the results
+    Serve(ServeArgs),
+    /// Send a study through a device that is started for it, and show what comes out
+    Demo(DemoArgs),
     /// Analyse DICOM files without the network
     Analyze(AnalyzeArgs),
+    /// Send DICOM files to a peer (C-STORE)
+    Send(SendArgs),
+    /// Ask whether a peer answers (C-ECHO)
+    Echo(EchoArgs),
+    /// Show how the running device is
+    Status(StatusArgs),
+    /// Show results that are on their way, or try parked ones again
+    Queue(QueueArgs),
+    /// Show the default configuration, or check a file
+    Config(ConfigArgs),
     /// Decode one image for a supervising process
     #[command(hide = true)]
     DecodeWorker(DecodeWorkerArgs),
+}
+
+/// `mamoru serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration; without it the embedded default: 127.0.0.1:11112 as MAMORU, state in ./mamoru-data
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the ready line as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mamoru demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Send the DICOM files of DIR (digitised film too) instead of the built-in synthetic exam with a planted lesion
+    #[arg(long, value_name = "DIR")]
+    pub study: Option<PathBuf>,
+    /// Keep result objects under DIR/results and heat maps under DIR/heatmaps; without it they go to a temporary folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// End when the results are delivered, instead of serving on
+    #[arg(long)]
+    pub exit: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Processor threads; 0 takes all there are
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+}
+
+/// A peer on the command line.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// The peer, for example PACS@192.0.2.7:104
+    #[arg(long, value_name = "AET@HOST:PORT")]
+    pub to: String,
+    /// Our AE title
+    #[arg(long, value_name = "AET", default_value = "MAMORU")]
+    pub from: String,
+    /// Seconds to wait for a response
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub timeout: u64,
+}
+
+impl PeerArgs {
+    /// The peer that is meant.
+    ///
+    /// # Errors
+    /// When the texts are no peer and no AE title.
+    pub fn peer(&self) -> anyhow::Result<Peer> {
+        Ok(Peer::parse(&self.to, AeTitle::parse(&self.from)?)?)
+    }
+
+    /// How long to wait.
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts { response_ms: self.timeout.saturating_mul(1_000), ..Timeouts::default() }
+    }
+}
+
+/// `mamoru send`
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// DICOM files, or folders that hold some
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// To whom
+    #[command(flatten)]
+    pub peer: PeerArgs,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mamoru echo`
+#[derive(Debug, Args)]
+pub struct EchoArgs {
+    /// To whom
+    #[command(flatten)]
+    pub peer: PeerArgs,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which running device is meant.
+#[derive(Debug, Args)]
+pub struct RunningArgs {
+    /// The configuration that the device runs with
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    pub config: Option<PathBuf>,
+    /// Its state folder
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// `mamoru status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which device
+    #[command(flatten)]
+    pub running: RunningArgs,
+}
+
+/// `mamoru queue`
+#[derive(Debug, Args)]
+pub struct QueueArgs {
+    /// What to do; without it, list what is on its way
+    #[command(subcommand)]
+    pub command: Option<QueueCommand>,
+    /// Also list what is delivered
+    #[arg(long)]
+    pub all: bool,
+    /// Which device
+    #[command(flatten)]
+    pub running: RunningArgs,
+}
+
+/// `mamoru queue ...`
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// Try results again now: the one with ID, or all that are parked
+    Retry {
+        /// The id that `mamoru queue` shows
+        id: Option<String>,
+    },
+}
+
+/// `mamoru config`
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// `mamoru config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the default configuration with every key explained
+    Default,
+    /// Report everything that is wrong in FILE
+    Check {
+        /// The configuration
+        file: PathBuf,
+        /// Print one JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `mamoru analyze`

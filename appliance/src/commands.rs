@@ -1,12 +1,66 @@
 //! One module per command.
 
 pub mod analyze;
+pub mod config;
 pub mod decode_worker;
+pub mod demo;
+pub mod echo;
+mod files;
+mod progress;
+pub mod queue;
+pub mod send;
+pub mod serve;
+pub mod status;
 
 use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use crate::cli::RunningArgs;
+use crate::config::Config;
 
 /// Says on standard error why a command failed.
 pub fn complain(error: &anyhow::Error) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "mamoru: {error:#}");
+}
+
+/// Prints one JSON document and a line feed on standard output.
+fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    serde_json::to_writer(&mut output, document)?;
+    writeln!(output)?;
+    Ok(output.flush()?)
+}
+
+/// Says "no DICOM file in the input".
+fn complain_of_no_input() -> anyhow::Result<crate::exit_code::Exit> {
+    writeln!(std::io::stderr(), "mamoru: no DICOM file in the input")?;
+    Ok(crate::exit_code::Exit::NoInput)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the runtime cannot be started")
+}
+
+/// The state directory of the device that is meant.
+fn state_dir(arguments: &RunningArgs) -> anyhow::Result<PathBuf> {
+    match &arguments.state {
+        Some(state) => Ok(state.clone()),
+        None => Ok(Config::load(arguments.config.as_deref())?.state_dir),
+    }
+}
+
+/// The wish to stop: SIGTERM or SIGINT.
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
 }

@@ -3,7 +3,11 @@
 mod analysis;
 mod cli;
 mod commands;
+mod config;
+mod control;
+mod device;
 mod exit_code;
+mod logging;
 mod report;
 
 use std::process::ExitCode;
@@ -14,15 +18,23 @@ use cli::{Cli, Command};
 use exit_code::Exit;
 
 fn main() -> ExitCode {
+    logging::redact_panics();
     let result = match Cli::parse().command {
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),
+        Command::Send(arguments) => commands::send::run(&arguments),
+        Command::Echo(arguments) => commands::echo::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Queue(arguments) => commands::queue::run(&arguments),
+        Command::Config(arguments) => commands::config::run(&arguments),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
             commands::complain(&error);
-            Exit::Failure.into()
+            Exit::of(&error).into()
         }
     }
 }

@@ -87,7 +87,7 @@ impl Report {
     pub fn new(files: Vec<AnalyzedFile>, aggregation: Aggregation, model: &ModelId, engine: &'static str) -> Self {
         let mut studies: BTreeMap<(bool, Option<String>), Vec<AnalyzedFile>> = BTreeMap::new();
         for file in files {
-            let study = file.analysis.study.as_ref().map(|uid| uid.as_str().to_owned());
+            let study = file.analysis.header.as_ref().map(|header| header.study.as_str().to_owned());
             studies.entry((study.is_none(), study)).or_default().push(file);
         }
         let studies =
@@ -129,7 +129,7 @@ impl From<AnalyzedFile> for ImageResult {
     fn from(file: AnalyzedFile) -> Self {
         Self {
             file: file.path,
-            instance: file.analysis.instance.map(|uid| uid.as_str().to_owned()),
+            instance: file.analysis.header.map(|header| header.instance.as_str().to_owned()),
             heatmap: file.heatmap,
             outcome: file.analysis.outcome,
         }

@@ -37,6 +37,7 @@ mod rows;
 mod state_dir;
 mod studies;
 
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract::Digest;
@@ -73,6 +74,9 @@ pub enum QueueError {
         /// How it failed.
         source: std::io::Error,
     },
+    /// Another process works on the state directory.
+    #[error("state folder is in use by another process")]
+    InUse,
     /// A row is not what this version wrote.
     #[error("a row of the queue cannot be read")]
     Row,
@@ -151,12 +155,14 @@ struct Shared {
     /// Held while a change reads and writes rows, but not while it is committed.
     index: Mutex<Index>,
     changes: watch::Sender<u64>,
+    /// Keeps other processes off the state directory.
+    _lock: Arc<File>,
 }
 
 impl Queue {
-    fn new(rows: sled::Tree, committer: Committer, index: Index) -> Self {
+    fn new(rows: sled::Tree, committer: Committer, index: Index, lock: Arc<File>) -> Self {
         let changes = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { rows, committer, index: Mutex::new(index), changes }) }
+        Self { shared: Arc::new(Shared { rows, committer, index: Mutex::new(index), changes, _lock: lock }) }
     }
 
     /// A receiver that sees a new value after each change.

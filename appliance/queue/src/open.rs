@@ -1,9 +1,10 @@
 //! Opening: the database as it is, or a new one rebuilt from the spooled files.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::{FailureReason, InstanceOutcome, InstanceRecord, ReceivedInstance, UnixMillis};
 
@@ -34,10 +35,13 @@ impl Queue {
     /// Opens the queue below `state` and repairs what a crash left behind.
     ///
     /// # Errors
-    /// [`QueueError`] when not even a new database can be made.
+    /// [`QueueError::InUse`] when another process has it open; another [`QueueError`] when not even a new database can
+    /// be made.
     pub fn open(state: &StateDir, reread: Reread<'_>, now: UnixMillis) -> Result<(Self, Recovery), QueueError> {
+        // Before anything else: a database that another process uses would look like a broken one.
+        let lock = Arc::new(state.lock()?);
         let mut recovery = Recovery { unfinished: remove_unfinished(state)?, ..Recovery::default() };
-        let queue = match open_database(&state.database()) {
+        let queue = match open_database(&state.database(), &lock) {
             Ok(queue) => queue,
             Err(_) => {
                 let aside = state.corrupt_database(now);
@@ -45,7 +49,7 @@ impl Queue {
                 fs::rename(state.database(), &aside)
                     .map_err(|source| QueueError::Disk { what: "corrupt queue cannot be moved aside", source })?;
                 recovery.corrupt_database = Some(aside);
-                open_database(&state.database())?
+                open_database(&state.database(), &lock)?
             }
         };
         queue.admit_spooled(state, reread, &mut recovery)?;
@@ -105,14 +109,14 @@ impl Queue {
 }
 
 /// sled reports corruption as errors and as panics; both are an error here, as is a row that cannot be read.
-fn open_database(path: &Path) -> Result<Queue, QueueError> {
+fn open_database(path: &Path, lock: &Arc<File>) -> Result<Queue, QueueError> {
     let open = AssertUnwindSafe(|| -> Result<Queue, QueueError> {
         remove_half_written_snapshot(path);
         let database = sled::Config::new().path(path).open()?;
         let rows = database.open_tree("rows")?;
         let index = Index::of(&rows)?;
         let committer = Committer::new(rows.clone(), path)?;
-        Ok(Queue::new(rows, committer, index))
+        Ok(Queue::new(rows, committer, index, Arc::clone(lock)))
     });
     catch_unwind(open).unwrap_or(Err(QueueError::Row))
 }

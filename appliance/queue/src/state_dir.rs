@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use contract::Digest;
 use domain::StoredFile;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::QueueError;
 
@@ -65,7 +67,13 @@ impl StateDir {
     /// The socket on which the running daemon answers.
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
-        self.0.join("control.sock")
+        Self::control_socket_of(&self.0)
+    }
+
+    /// The same for a state directory that need not be there.
+    #[must_use]
+    pub fn control_socket_of(path: &Path) -> PathBuf {
+        path.join("control.sock")
     }
 
     /// Writes `bytes` durably as `name` into `folder`, one of the folders of this state directory: beside it, synced,
@@ -113,6 +121,17 @@ impl StateDir {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.0.join("queue")
+    }
+
+    /// Takes the state directory for this process until the file is dropped.
+    pub(crate) fn lock(&self) -> Result<fs::File, QueueError> {
+        let failed = |source| QueueError::Disk { what: "state folder cannot be locked", source };
+        let file = fs::File::create(self.0.join("lock")).map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
+            Err(Errno::WOULDBLOCK) => Err(QueueError::InUse),
+            Err(error) => Err(failed(error.into())),
+        }
     }
 
     /// Where a database that cannot be opened is put.

@@ -1,18 +1,20 @@
 //! `mamoru analyze`: files and folders through the whole chain, without the network.
 
-mod files;
 mod text;
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use decoding::WorkerLimits;
 use domain::eligibility::EligibilityPolicy;
 use domain::{Aggregation, InstanceOutcome};
 
 use crate::analysis::Analyst;
 use crate::cli::AnalyzeArgs;
+use crate::commands::progress::Progress;
+use crate::commands::{complain_of_no_input, files};
 use crate::exit_code::Exit;
 use crate::report::{AnalyzedFile, Report};
 
@@ -24,8 +26,7 @@ use crate::report::{AnalyzedFile, Report};
 pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     let paths = files::collect(&arguments.paths)?;
     if paths.is_empty() {
-        writeln!(std::io::stderr(), "mamoru: no DICOM file in the input")?;
-        return Ok(Exit::NoInput);
+        return complain_of_no_input();
     }
     if let Some(out) = &arguments.out {
         fs::create_dir_all(out).with_context(|| format!("folder {} cannot be made", out.display()))?;
@@ -35,10 +36,11 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
         view_from_patient_orientation: arguments.digitised_film,
         ..EligibilityPolicy::default()
     };
-    let mut analyst = Analyst::new(arguments.threads, policy, arguments.digitised_film)?;
+    let mut analyst = Analyst::new(arguments.threads, WorkerLimits::default(), policy, arguments.digitised_film)?;
+    let mut progress = Progress::new();
     let mut analyzed = Vec::with_capacity(paths.len());
     for (index, path) in paths.iter().enumerate() {
-        show_progress(index, paths.len());
+        progress.bar(index, paths.len());
         let mut analysis = analyst.analyze(path);
         let png = analysis.heatmap_png.take();
         let heatmap = match (&arguments.out, png) {
@@ -47,7 +49,8 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
         };
         analyzed.push(AnalyzedFile { path: path.clone(), analysis, heatmap });
     }
-    show_progress(paths.len(), paths.len());
+    progress.bar(paths.len(), paths.len());
+    drop(progress);
     let report = Report::new(analyzed, Aggregation::from(arguments.aggregation), &analyst.model(), analyst.engine());
     if let Some(out) = &arguments.out {
         let path = out.join("report.json");
@@ -69,18 +72,4 @@ fn write_heatmap(out: &Path, index: usize, png: &[u8]) -> anyhow::Result<PathBuf
     let path = out.join(format!("heatmap-{:03}.png", index + 1));
     fs::write(&path, png).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
-}
-
-/// A line that is written over, where somebody looks at it.
-fn show_progress(done: usize, all: usize) {
-    const WIDTH: usize = 30;
-    let mut error = std::io::stderr();
-    if !error.is_terminal() {
-        return;
-    }
-    let filled = done * WIDTH / all.max(1);
-    let end = if done == all { "\n" } else { "" };
-    // A closed terminal is no reason to stop.
-    let _ = write!(error, "\r[{}{}] {done} of {all}{end}", "#".repeat(filled), ".".repeat(WIDTH - filled));
-    let _ = error.flush();
 }

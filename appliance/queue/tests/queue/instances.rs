@@ -175,3 +175,13 @@ fn admit_for_ever(folder: &Path) -> ! {
     }
     unreachable!("numbers do not end");
 }
+
+#[test]
+fn a_state_folder_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    queue.admit(&spool(&state, 1)).unwrap();
+    assert!(matches!(queue::Queue::open(&state, &crate::reread, crate::NOW), Err(QueueError::InUse)));
+    drop(queue);
+    assert_eq!(open(folder.path()).0.counts().unwrap().waiting, 1);
+}

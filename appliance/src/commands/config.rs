@@ -1,0 +1,36 @@
+//! `mamoru config`: the commented default, and what is wrong in a file.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::cli::{ConfigArgs, ConfigCommand};
+use crate::commands::print_json;
+use crate::config::{Config, ConfigErrors, DEFAULT_TOML};
+use crate::exit_code::Exit;
+
+/// Prints the default, or checks a file.
+///
+/// # Errors
+/// When the file cannot be read or holds errors.
+pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
+    match &arguments.command {
+        ConfigCommand::Default => std::io::stdout().write_all(DEFAULT_TOML.as_bytes())?,
+        ConfigCommand::Check { file, json } => {
+            let loaded = Config::load(Some(file));
+            if *json {
+                let errors = match &loaded {
+                    Ok(_) => Vec::new(),
+                    Err(error) => error
+                        .downcast_ref::<ConfigErrors>()
+                        .map_or_else(|| vec![format!("{error:#}")], |all| all.0.clone()),
+                };
+                print_json(&json!({ "valid": errors.is_empty(), "errors": errors }))?;
+                return Ok(if errors.is_empty() { Exit::Success } else { Exit::Config });
+            }
+            loaded?;
+            writeln!(std::io::stdout(), "{} is valid", file.display())?;
+        }
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,183 @@
+//! `mamoru demo`: a whole device, a sender and a destination on this machine, and a study on its way through them.
+
+mod destination;
+mod outcome;
+mod text;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use domain::eligibility::EligibilityPolicy;
+use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind, RetryPolicy};
+use forwarder::DestinationConfig;
+use phantom::{Exam, Size};
+use queue::Queue;
+use receiver::ReceiverConfig;
+use scu::{Peer, Timeouts};
+
+use crate::cli::DemoArgs;
+use crate::commands::progress::Progress;
+use crate::commands::{complain_of_no_input, files, print_json, runtime, send, stop_signal};
+use crate::config::{Config, EngineConfig, LogLevel};
+use crate::device::Device;
+use crate::exit_code::Exit;
+use crate::logging;
+use destination::Destination;
+use outcome::{DemoReport, DemoTimings};
+
+/// The built-in exam.
+const EXAM_SEED: u64 = 1;
+/// Without any change in the queue, the demonstration has failed.
+const STALL_WAIT: Duration = Duration::from_secs(180);
+
+/// Shows the main job from end to end.
+///
+/// # Errors
+/// When something could not be started or written, or the results did not arrive.
+pub fn run(arguments: &DemoArgs) -> anyhow::Result<Exit> {
+    logging::start(LogLevel::Warn);
+    let state = tempfile::tempdir().context("no temporary folder")?;
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => std::env::temp_dir().join(format!("mamoru-demo-{}", std::process::id())),
+    };
+    let runtime = runtime()?;
+    let exit = runtime.block_on(async {
+        tokio::select! {
+            exit = demonstrate(arguments, state.path(), &out) => exit,
+            stopped = stop_signal() => stopped.map(|()| Exit::Failure),
+        }
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+async fn demonstrate(arguments: &DemoArgs, state: &Path, out: &Path) -> anyhow::Result<Exit> {
+    let start = Instant::now();
+    let paths = study(arguments, state).await?;
+    if paths.is_empty() {
+        return complain_of_no_input();
+    }
+    let destination = Destination::start(&state.join("destination")).await?;
+    let config = device_config(arguments, state, out, &destination)?;
+    let device = Device::start(config, arguments.study.is_some()).await?;
+    let peer = Peer {
+        address: device.facts.address.to_string(),
+        called_ae: AeTitle::parse(&device.facts.ae_title)?,
+        calling_ae: AeTitle::parse("MODALITY")?,
+    };
+    let start_ms = start.elapsed().as_secs_f64() * 1e3;
+    let mut progress = Progress::new();
+    let all = paths.len();
+    let sending = Instant::now();
+    let sent =
+        send::send_all(&peer, &paths, Timeouts::default(), |done| progress.show(&format!("sent {done} of {all}")))
+            .await;
+    let send_ms = sending.elapsed().as_secs_f64() * 1e3;
+    let analysing = Instant::now();
+    let is_done = wait_until_done(&device.queue, &mut progress).await?;
+    drop(progress);
+    let timings_ms = DemoTimings {
+        start: start_ms,
+        send: send_ms,
+        analyse_and_deliver: analysing.elapsed().as_secs_f64() * 1e3,
+        total: start.elapsed().as_secs_f64() * 1e3,
+    };
+    let report = DemoReport::collect(&device, &destination, out, sent.files, timings_ms)?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        text::print(&report, &mut std::io::stdout().lock())?;
+    }
+    if !arguments.exit {
+        let (address, title) = (device.facts.address, &device.facts.ae_title);
+        writeln!(std::io::stderr(), "\nstill serving on {address} as {title}; Ctrl-C ends it and removes its state")?;
+        stop_signal().await?;
+    }
+    device.stop().await;
+    destination.stop().await;
+    if !is_done {
+        bail!("results did not arrive: nothing happened for {} s", STALL_WAIT.as_secs());
+    }
+    Ok(report.exit())
+}
+
+/// The files to send: those of the given folder, or the built-in exam.
+async fn study(arguments: &DemoArgs, state: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(folder) = &arguments.study {
+        return files::collect(std::slice::from_ref(folder));
+    }
+    let folder = state.join("exam");
+    let written = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir(&folder)?;
+        anyhow::Ok(Exam::new(EXAM_SEED, Size::Full).write_into(&folder)?)
+    });
+    written.await?.context("the synthetic exam cannot be written")
+}
+
+/// The default device on free ports, with a DICOM destination and a folder, that does not wait long for late images.
+fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &Destination) -> anyhow::Result<Config> {
+    let pacs = DestinationConfig {
+        name: DestinationName::parse("pacs")?,
+        address: Some(destination.address.to_string()),
+        called_ae: Some(AeTitle::parse(destination::AE_TITLE)?),
+        calling_ae: None,
+        folder: None,
+        objects: None,
+        concurrency: 2,
+        retry: RetryPolicy::default(),
+        timeouts: Timeouts::default(),
+    };
+    let folder = DestinationConfig {
+        name: DestinationName::parse("folder")?,
+        address: None,
+        called_ae: None,
+        folder: Some(out.join("results")),
+        objects: Some(vec![ResultKind::Json, ResultKind::Summary, ResultKind::Heatmap]),
+        ..pacs.clone()
+    };
+    let is_given = arguments.study.is_some();
+    Ok(Config {
+        state_dir: state.join("device"),
+        receiver: ReceiverConfig {
+            listen: "127.0.0.1:0".parse()?,
+            disk_free_bytes_min: 0,
+            ..ReceiverConfig::default()
+        },
+        eligibility: EligibilityPolicy {
+            accept_secondary_capture: is_given,
+            view_from_patient_orientation: is_given,
+            ..EligibilityPolicy::default()
+        },
+        assembly: AssemblyPolicy { settle_ms: 500, quiet_ms: 3_000, ..AssemblyPolicy::default() },
+        engine: EngineConfig { threads: arguments.threads, ..EngineConfig::default() },
+        destinations: vec![pacs, folder],
+        ..Config::default()
+    })
+}
+
+/// Waits until everything that was received is reported and delivered; false when nothing happens any more.
+async fn wait_until_done(queue: &Queue, progress: &mut Progress) -> anyhow::Result<bool> {
+    let mut changes = queue.changes();
+    loop {
+        changes.borrow_and_update();
+        let counts = queue.counts()?;
+        let deliveries = counts.deliveries_due + counts.deliveries_parked + counts.deliveries_delivered;
+        progress.show(&format!(
+            "analysed {} of {}, studies reported {} of {}, results delivered {} of {deliveries}",
+            counts.decided,
+            counts.decided + counts.waiting,
+            counts.studies - counts.studies_open,
+            counts.studies,
+            counts.deliveries_delivered,
+        ));
+        if counts.waiting == 0 && counts.studies_open == 0 && counts.deliveries_due == 0 {
+            return Ok(true);
+        }
+        if tokio::time::timeout(STALL_WAIT, changes.changed()).await.is_err() {
+            return Ok(false);
+        }
+    }
+}

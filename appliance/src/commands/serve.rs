@@ -1,0 +1,43 @@
+//! `mamoru serve`: the daemon.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::cli::ServeArgs;
+use crate::commands::{print_json, runtime, stop_signal};
+use crate::config::Config;
+use crate::device::Device;
+use crate::exit_code::Exit;
+use crate::logging;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the device cannot be started, or did not stop in time.
+pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
+    let config = Config::load(arguments.config.as_deref())?;
+    logging::start(config.log);
+    let runtime = runtime()?;
+    let is_in_time = runtime.block_on(async {
+        let device = Device::start(config, false).await?;
+        let facts = &device.facts;
+        if arguments.json {
+            print_json(&json!({
+                "ready": true,
+                "listen": facts.address.to_string(),
+                "ae_title": facts.ae_title,
+                "engine": facts.engine,
+                "model": facts.model,
+                "notice": results::NOTICE,
+            }))?;
+        } else {
+            writeln!(std::io::stdout(), "listening on {} as {}", facts.address, facts.ae_title)?;
+        }
+        stop_signal().await?;
+        anyhow::Ok(device.stop().await)
+    })?;
+    // What is still blocking after the deadline must not hold the process.
+    runtime.shutdown_background();
+    Ok(if is_in_time { Exit::Success } else { Exit::Failure })
+}

@@ -1,0 +1,71 @@
+//! `mamoru status`: how the running device is.
+
+use std::io::Write;
+
+use anyhow::bail;
+
+use crate::cli::StatusArgs;
+use crate::commands::{print_json, state_dir};
+use crate::control::{Request, Response, Status, ask};
+use crate::exit_code::Exit;
+
+/// Asks the running device and prints its answer.
+///
+/// # Errors
+/// When no device is running or it cannot answer.
+pub fn run(arguments: &StatusArgs) -> anyhow::Result<Exit> {
+    match ask(&state_dir(&arguments.running)?, &Request::Status)? {
+        Response::Status(status) if arguments.running.json => print_json(&status)?,
+        Response::Status(status) => print(&status, &mut std::io::stdout().lock())?,
+        Response::Failed { why } => bail!("the device failed: {why}"),
+        _ => bail!("the device gave another answer than was asked for"),
+    }
+    Ok(Exit::Success)
+}
+
+fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
+    let (queue, receiver) = (&status.queue, &status.receiver);
+    writeln!(output, "{}", status.notice)?;
+    writeln!(
+        output,
+        "mamoru {}, {} on {}, up {} s",
+        status.version, status.ae_title, status.listen, status.uptime_seconds
+    )?;
+    writeln!(
+        output,
+        "model      {} {} ({:?}), engine {}",
+        status.model.name, status.model.version, status.model.label, status.engine
+    )?;
+    writeln!(
+        output,
+        "receiver   {} images taken, {} refused; {} associations, {} broken off",
+        receiver.instances_acknowledged,
+        receiver.instances_refused,
+        receiver.associations,
+        receiver.associations_failed
+    )?;
+    writeln!(
+        output,
+        "queue      {} images waiting, {} done; {} studies, {} not reported yet; {} UID conflicts",
+        queue.waiting, queue.decided, queue.studies, queue.studies_open, queue.conflicts
+    )?;
+    for destination in &status.destinations {
+        let error = destination.last_error.as_ref().map(|error| format!("; last error: {error}")).unwrap_or_default();
+        writeln!(
+            output,
+            "to {:<12} {} on their way, {} parked{error}",
+            destination.name, destination.due, destination.parked
+        )?;
+    }
+    if queue.deliveries_parked > 0 {
+        writeln!(output, "Parked results need you: mamoru queue, then mamoru queue retry.")?;
+    }
+    for study in &status.studies {
+        let state = match study.revision {
+            0 => "not reported yet".to_owned(),
+            revision => format!("revision {revision}"),
+        };
+        writeln!(output, "study {}   {} images, {} reported, {state}", study.study, study.instances, study.reported)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! All settings of the daemon, from one TOML file.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use decoding::WorkerLimits;
+use domain::eligibility::EligibilityPolicy;
+use domain::{AeTitle, AssemblyPolicy, DestinationName, RetryPolicy};
+use forwarder::DestinationConfig;
+use receiver::ReceiverConfig;
+use scu::Timeouts;
+use serde::{Deserialize, Serialize};
+
+pub use check::{ConfigErrors, parse};
+
+/// The default configuration with every key explained.
+pub const DEFAULT_TOML: &str = include_str!("config/default.toml");
+
+/// The largest file that is read as a configuration, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where everything is kept.
+    pub state_dir: PathBuf,
+    /// What is logged.
+    pub log: LogLevel,
+    /// The DICOM receiver.
+    pub receiver: ReceiverConfig,
+    /// The decoder's worker processes.
+    pub decoding: WorkerLimits,
+    /// Which images are scored.
+    pub eligibility: EligibilityPolicy,
+    /// When a study is complete, and how its images become one score.
+    pub assembly: AssemblyPolicy,
+    /// The inference engine.
+    pub engine: EngineConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
+    /// Where results go.
+    pub destinations: Vec<DestinationConfig>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// And what went wrong but is dealt with.
+    Warn,
+    /// And each study's way.
+    #[default]
+    Info,
+    /// And details.
+    Debug,
+}
+
+/// Which engine runs the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineName {
+    /// The CPU engine.
+    #[default]
+    Tract,
+}
+
+/// The inference engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Its name; never switched silently.
+    pub name: EngineName,
+    /// Processor threads of the CPU engine; 0 takes all there are.
+    pub threads: usize,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Hours after the last arrival, for studies whose results are all delivered.
+    pub hours: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { hours: 72 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("mamoru-data"),
+            log: LogLevel::default(),
+            receiver: ReceiverConfig::default(),
+            decoding: WorkerLimits::default(),
+            eligibility: EligibilityPolicy::default(),
+            assembly: AssemblyPolicy::default(),
+            engine: EngineConfig::default(),
+            retention: RetentionConfig::default(),
+            destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),
+        }
+    }
+}
+
+fn default_destination(name: DestinationName) -> DestinationConfig {
+    DestinationConfig {
+        name,
+        address: None,
+        called_ae: None,
+        calling_ae: None,
+        folder: Some(PathBuf::from("mamoru-data/reports")),
+        objects: None,
+        concurrency: 2,
+        retry: RetryPolicy::default(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+impl Config {
+    /// The configuration in `path`, or the default without one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with everything that is wrong in it ([`ConfigErrors`]).
+    pub fn load(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let unreadable = || format!("configuration {} cannot be read", path.display());
+        let length = std::fs::metadata(path).with_context(unreadable)?.len();
+        anyhow::ensure!(length <= FILE_BYTES_MAX, "configuration {} is larger than 1 MiB", path.display());
+        let text = std::fs::read_to_string(path).with_context(unreadable)?;
+        Ok(parse(&text)?)
+    }
+
+    /// The receiver's AE title.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn ae_title(&self) -> Result<AeTitle, domain::ids::AeTitleError> {
+        AeTitle::parse(&self.receiver.ae_title)
+    }
+}
