@@ -2,7 +2,7 @@
 
 usage: transcode.py MAMMOGRAM.dcm PIXEL_DIGEST_PROGRAM
 
-The frames are a real mammogram, blank frames and textured ones of full size, of 12 to 16 bits, also signed. The encoders
+The frames are a real mammogram, and blank and textured ones of full size, of 12 to 16 bits, also signed. Encoders
 are GDCM (RLE, JPEG Lossless, JPEG-LS) and imagecodecs (JPEG 2000 by OpenJPEG, HTJ2K by OpenJPH, JPEG Lossless). The
 expected digest is computed here, so that the uncompressed file is checked too. Prints a line per case.
 """
