@@ -11,6 +11,7 @@ pub mod queue;
 pub mod send;
 pub mod serve;
 pub mod status;
+mod study_text;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -23,5 +23,5 @@ pub use eligibility::{Eligibility, EligibilityPolicy, ExclusionReason};
 pub use findings::{FailureReason, ImageFinding, InstanceOutcome, InstanceRecord, Laterality, View};
 pub use ids::{AeTitle, InstanceKey, StudyKey};
 pub use received::{ReceivedInstance, StoredFile};
-pub use report::{ReportedImage, StudyReport, Tally, Trigger};
+pub use report::{NOTICE, ReportedImage, StudyReport, Tally, Trigger};
 pub use time::UnixMillis;

@@ -10,6 +10,9 @@ use crate::{
     Aggregation, BreastFinding, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
 };
 
+/// Stands in every result.
+pub const NOTICE: &str = "Research use only, not a medical device.";
+
 /// The views of a screening examination, in the order in which reports name them.
 pub const EXPECTED_VIEWS: [(Laterality, View); 4] = [
     (Laterality::Right, View::CranioCaudal),

@@ -3,16 +3,24 @@
 use contract::PreprocessSpec;
 use contract::geometry::Point;
 use contract::preprocess::{AspectRule, CropRule, InputShape, Normalisation, PaddingRule, ResizeFilter, WindowRule};
+use domain::NOTICE;
 use domain::findings::Cam;
+use drawing::{PictureError, Size};
 use imaging::{DecodedImage, PrepareError, prepare};
 use thiserror::Error;
 
 use crate::cam::Surface;
 
-/// Height of the picture: enough for a look, small enough for a page.
+pub use drawing::Picture;
+
+/// Height of the two images: enough for a look, small enough for a page.
 const ROWS_MAX: u32 = 1024;
 /// Black pixels between the two images.
 const GAP_COLUMNS: u32 = 16;
+/// Height of the strip below the images, with the notice in it.
+const NOTICE_ROWS: u32 = 28;
+/// Colour of the notice.
+const NOTICE_COLOUR: [u8; 3] = [255, 190, 60];
 /// How much of the image the strongest place hides.
 const OPACITY_MAX: f32 = 0.65;
 
@@ -27,41 +35,15 @@ pub enum HeatmapError {
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     /// The PNG could not be written.
-    #[error("heat map could not be written as PNG: {0}")]
-    Encode(#[from] png::EncodingError),
-}
-
-/// An 8-bit RGB picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// Width.
-    pub columns: u32,
-    /// Height.
-    pub rows: u32,
-    /// Red, green, blue, row by row.
-    pub rgb: Vec<u8>,
-}
-
-impl Picture {
-    /// The picture as PNG.
-    ///
-    /// # Errors
-    /// When the encoder fails.
-    pub fn to_png(&self) -> Result<Vec<u8>, HeatmapError> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.columns, self.rows);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.rgb)?;
-        writer.finish()?;
-        Ok(bytes)
-    }
+    #[error(transparent)]
+    Picture(#[from] PictureError),
 }
 
 /// Draws `image` as its own window shows it, reduced to at most 1024 rows, and beside it the same with the thresholded
 /// map of `cam` over it. Rows and columns that the network never saw carry no map.
+///
+/// The picture is `2 × columns + 16` wide, for `columns` of the reduced image, and at least as wide as the notice, with
+/// black to the right; below the images stand 28 rows with the notice.
 ///
 /// # Errors
 /// [`HeatmapError`].
@@ -71,10 +53,10 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
     let columns = (u64::from(original.columns) * u64::from(rows) / u64::from(original.rows)).max(1) as u32;
     let grey = reduced(image, rows, columns)?;
     let surface = Surface::new(cam);
-    let width = 2 * columns + GAP_COLUMNS;
-    let mut rgb = vec![0_u8; width as usize * rows as usize * 3];
+    let width = (2 * columns + GAP_COLUMNS).max(Size::Tiny.columns_of(NOTICE) + GAP_COLUMNS);
+    let mut picture = Picture::new(width, rows + NOTICE_ROWS, [0; 3]);
     for (y, (line, grey)) in
-        rgb.chunks_exact_mut(width as usize * 3).zip(grey.chunks_exact(columns as usize)).enumerate()
+        picture.rgb.chunks_exact_mut(width as usize * 3).zip(grey.chunks_exact(columns as usize)).enumerate()
     {
         let (plain, overlaid) = line.split_at_mut((columns + GAP_COLUMNS) as usize * 3);
         for (x, &value) in grey.iter().enumerate() {
@@ -88,7 +70,24 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
             overlaid[3 * x..3 * x + 3].copy_from_slice(&blend(level, strength));
         }
     }
-    Ok(Picture { columns: width, rows, rgb })
+    write_notice(&mut picture, rows);
+    Ok(picture)
+}
+
+/// The PNG of [`draw`], which also carries the notice as text.
+///
+/// # Errors
+/// [`HeatmapError`].
+pub fn draw_png(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> Result<Vec<u8>, HeatmapError> {
+    Ok(draw(image, cam, geometry)?.to_png(NOTICE)?)
+}
+
+fn write_notice(picture: &mut Picture, top: u32) {
+    let room = picture.columns.saturating_sub(GAP_COLUMNS);
+    let fits = |size: &Size| size.columns_of(NOTICE) <= room;
+    let size = [Size::Normal, Size::Small].into_iter().find(fits).unwrap_or(Size::Tiny);
+    let top = top + (NOTICE_ROWS - size.rows()) / 2;
+    picture.write((GAP_COLUMNS / 2, top), room, NOTICE, size, NOTICE_COLOUR);
 }
 
 /// The image by its own window, in 0 to 1.
@@ -142,13 +141,33 @@ mod tests {
         let mut values = vec![0.0; 16];
         values[15] = 1.0;
         let picture = draw(&image, &Cam { extent: Extent { rows: 4, columns: 4 }, values }, &geometry).unwrap();
-        assert_eq!((picture.rows, picture.columns), (200, 216));
-        let pixel = |x: usize, y: usize| &picture.rgb[(y * 216 + x) * 3..][..3];
+        assert_eq!((picture.rows, picture.columns), (200 + 28, 256));
+        let pixel = |x: usize, y: usize| &picture.rgb[(y * 256 + x) * 3..][..3];
         let is_grey = |pixel: &[u8]| pixel[0] == pixel[1] && pixel[1] == pixel[2];
         assert!(is_grey(pixel(90, 190)), "the left image is plain");
         assert!(!is_grey(pixel(116 + 90, 190)), "the hot cell is coloured");
         assert!(is_grey(pixel(116 + 90, 90)), "rows that were removed carry no map");
         assert!(is_grey(pixel(116 + 10, 190)), "cold cells carry no map");
-        assert!(picture.to_png().unwrap().starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn every_picture_carries_the_notice() {
+        for columns in [1_u32, 100, 300] {
+            let image = DecodedImage::from_gray(50, columns, 16, (0..50 * columns as u16).collect()).unwrap();
+            let geometry = contract::Geometry {
+                original: Extent { rows: 50, columns },
+                kept_rows: Runs::all(50),
+                kept_columns: Runs::all(columns),
+                input: Extent { rows: 40, columns: 40 },
+                placed: Rectangle { top: 0, left: 0, rows: 40, columns: 40 },
+            };
+            let cam = Cam { extent: Extent { rows: 1, columns: 1 }, values: vec![0.0] };
+            let picture = draw(&image, &cam, &geometry).unwrap();
+            let strip = &picture.rgb[50 * 3 * picture.columns as usize..];
+            assert!(strip.chunks_exact(3).filter(|pixel| **pixel == NOTICE_COLOUR).count() > 200, "visible words");
+            let png = draw_png(&image, &cam, &geometry).unwrap();
+            assert_eq!(Picture::from_png(&png).unwrap(), picture);
+            assert!(png.windows(NOTICE.len()).any(|window| window == NOTICE.as_bytes()), "words for programs");
+        }
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::checks::{OutputFault, check, check_map};
 use crate::engine::{Engine, EngineError, Loaded, ModelFiles, RawOutputs};
-use crate::heatmap::{HeatmapError, draw};
+use crate::heatmap::{HeatmapError, draw_png};
 
 /// A scored image.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +111,7 @@ impl Scorer {
         check(&outputs, self.cam)?;
         check_map(&outputs, self.bias)?;
         let start = Instant::now();
-        let heatmap_png = draw(image, &outputs.cam, &outputs.geometry)?.to_png()?;
+        let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry)?;
         Ok(Scored { outputs, heatmap_png, render_ms: start.elapsed().as_secs_f64() * 1e3 })
     }
 

@@ -1,22 +1,21 @@
 //! `mamoru analyze`: files and folders through the whole chain, without the network.
 
-mod text;
-
 use std::fs;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use decoding::WorkerLimits;
 use domain::eligibility::EligibilityPolicy;
 use domain::{Aggregation, InstanceOutcome};
+use results::DocumentJson;
 
 use crate::analysis::Analyst;
 use crate::cli::AnalyzeArgs;
 use crate::commands::progress::Progress;
-use crate::commands::{complain_of_no_input, files};
+use crate::commands::{complain_of_no_input, files, print_json, study_text};
 use crate::exit_code::Exit;
-use crate::report::{AnalyzedFile, Report};
+use crate::report::{AnalyzedFile, document};
 
 /// Analyses what the arguments name, prints the report and writes it where asked.
 ///
@@ -51,20 +50,19 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     }
     progress.bar(paths.len(), paths.len());
     drop(progress);
-    let report = Report::new(analyzed, Aggregation::from(arguments.aggregation), &analyst.model(), analyst.engine());
+    let report = document(analyzed, Aggregation::from(arguments.aggregation), &analyst.model(), analyst.engine());
     if let Some(out) = &arguments.out {
         let path = out.join("report.json");
         fs::write(&path, serde_json::to_vec_pretty(&report)?)
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let mut output = std::io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer(&mut output, &report)?;
-        writeln!(output)?;
+        print_json(&report)?;
     } else {
-        text::print(&report, &mut output)?;
+        print(&report, &mut std::io::stdout().lock())?;
     }
-    let failed = report.images().any(|image| matches!(image.outcome, InstanceOutcome::Failed { .. }));
+    let mut images = report.studies.iter().flat_map(|study| &study.images);
+    let failed = images.any(|image| matches!(image.outcome, InstanceOutcome::Failed { .. }));
     Ok(if failed { Exit::Partial } else { Exit::Success })
 }
 
@@ -72,4 +70,9 @@ fn write_heatmap(out: &Path, index: usize, png: &[u8]) -> anyhow::Result<PathBuf
     let path = out.join(format!("heatmap-{:03}.png", index + 1));
     fs::write(&path, png).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
+}
+
+fn print(report: &DocumentJson, output: &mut impl Write) -> std::io::Result<()> {
+    writeln!(output, "{}", report.notice)?;
+    report.studies.iter().enumerate().try_for_each(|(index, study)| study_text::print(index + 1, study, output))
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use contract::Uid;
 use domain::{Delivery, DeliveryState, InstanceKey, InstanceOutcome, ResultKind, StudyKey};
-use results::{ImageJson, ReportJson, StudyJson};
+use results::{DocumentJson, ImageJson, StudyJson};
 use serde::Serialize;
 
 use super::destination::Destination;
@@ -125,7 +125,7 @@ fn report(device: &Device, deliveries: &[Delivery], out: &Path, number: usize) -
     let last = of_json.max_by_key(|delivery| delivery.revision).context("a study was delivered without its report")?;
     let path = device.state.results().join(&last.file.name);
     let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let document: ReportJson = serde_json::from_slice(&text).context("a report cannot be read")?;
+    let document: DocumentJson = serde_json::from_slice(&text).context("a report cannot be read")?;
     let mut report = document.studies.into_iter().next().context("a report is empty")?;
     let folder = out.join("heatmaps");
     fs::create_dir_all(&folder).with_context(|| format!("folder {} cannot be made", folder.display()))?;

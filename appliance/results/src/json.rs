@@ -1,0 +1,167 @@
+//! The JSON document. Its schema is stable: fields are only ever added.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use domain::findings::{ImageTimings, ModelId};
+use domain::{BreastFinding, InstanceOutcome, Laterality, NOTICE, StudyReport, Trigger, View};
+use serde::{Deserialize, Serialize};
+
+/// The whole document: `{"notice", "studies": [StudyJson]}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentJson {
+    /// [`NOTICE`].
+    pub notice: Cow<'static, str>,
+    /// One study where the document is delivered, any number where a command writes it.
+    pub studies: Vec<StudyJson>,
+}
+
+/// One study. Named by its UID, because a report belongs to the study's readers; nothing else in it names a person.
+///
+/// ```json
+/// {
+///   "notice": "Research use only, not a medical device.",
+///   "study": "Study Instance UID, or null for files without a readable header",
+///   "revision": 1,
+///   "trigger": "all_views | quiet_time | hard_cap",
+///   "breasts": [{
+///     "laterality": "R | L", "score": 0.5, "aggregation": "reference | mean | max",
+///     "images": 2, "views": ["CC", "MLO"], "missing_views": []
+///   }],
+///   "missing_views": [{"laterality": "L", "view": "MLO"}],
+///   "images": [{
+///     "instance": "SOP Instance UID, or null for a file without a readable header",
+///     "file": "path", "heatmap": "path",
+///     "outcome": "scored", "laterality": "R", "view": "CC",
+///     "score": 0.5, "logit": 0.0, "peak": {"x": 1.5, "y": 2.5},
+///     "cam": {"extent": {"rows": 30, "columns": 16}, "values": [0.0]},
+///     "geometry": {
+///       "original": {"rows": 4084, "columns": 3328}, "kept_rows": [[0, 4084]], "kept_columns": [[0, 3328]],
+///       "input": {"rows": 955, "columns": 500}, "placed": {"top": 0, "left": 0, "rows": 955, "columns": 500}
+///     },
+///     "model": {}, "engine": "tract",
+///     "timings": {"decode_ms": 1.0, "preprocess_ms": 1.0, "network_ms": 1.0, "render_ms": 1.0}
+///   }, {
+///     "instance": "...", "outcome": "excluded", "reason": "implant"
+///   }, {
+///     "instance": "...", "outcome": "failed", "reason": {"code": "decode_damaged", "text": "for people"}
+///   }],
+///   "model": {"name": "...", "version": "...", "label": "untrained | research", "network": "sha256", "preprocess": "sha256"},
+///   "engine": "tract",
+///   "timings_ms": {"decode": 1.0, "preprocess": 1.0, "network": 1.0, "render": 1.0}
+/// }
+/// ```
+///
+/// Scores are from 0 to 1 and not calibrated. `score` of a breast rests on `images` images, and scores of different
+/// numbers do not compare; a breast without a scored image is absent. `images` holds every received instance, in the
+/// order of arrival. `peak` is in pixels of the original image, with the upper left corner of the first at (0, 0), or
+/// null in padding. A number that is not finite is null. Reasons of exclusion are the names of
+/// [`domain::ExclusionReason`]. `file`, `heatmap` and `trigger` are absent where they do not apply: only commands set
+/// the first two, and they have no trigger. `model` and `engine` are null where no image was scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudyJson {
+    /// [`NOTICE`]: a study that is cut out of its document still says it.
+    pub notice: Cow<'static, str>,
+    /// Study Instance UID; `None` for files without a readable header.
+    pub study: Option<String>,
+    /// From 1. A later revision replaces all earlier ones.
+    pub revision: u32,
+    /// Why the study was reported when it was; `None` where a command was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// Right, then left, where an image was scored.
+    pub breasts: Vec<BreastFinding>,
+    /// Expected views without a scored image.
+    pub missing_views: Vec<MissingViewJson>,
+    /// Every instance, with its outcome.
+    pub images: Vec<ImageJson>,
+    /// Which model; `None` when no image has a score.
+    pub model: Option<ModelId>,
+    /// Which engine.
+    pub engine: Option<String>,
+    /// Sums over the scored images.
+    pub timings_ms: TimingsMsJson,
+}
+
+/// A view that was expected and has no scored image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingViewJson {
+    /// Of which breast.
+    pub laterality: Laterality,
+    /// Which.
+    pub view: View,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageJson {
+    /// The file's path as it was found, where a command read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// SOP Instance UID; `None` for a file without a readable header.
+    pub instance: Option<String>,
+    /// The heat map's file, where a command wrote one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<PathBuf>,
+    /// What became of it: its fields stand beside these.
+    #[serde(flatten)]
+    pub outcome: InstanceOutcome,
+}
+
+/// Milliseconds of the stages.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TimingsMsJson {
+    /// Header and pixels.
+    pub decode: f64,
+    /// Preprocessing.
+    pub preprocess: f64,
+    /// Network.
+    pub network: f64,
+    /// Heat maps.
+    pub render: f64,
+}
+
+impl StudyJson {
+    /// The report's study, without paths.
+    #[must_use]
+    pub fn of(report: &StudyReport) -> Self {
+        let missing = report.missing_views.iter().map(|&(laterality, view)| MissingViewJson { laterality, view });
+        let images = report.images.iter().map(|image| ImageJson {
+            file: None,
+            instance: Some(image.key.0.as_str().to_owned()),
+            heatmap: None,
+            outcome: image.outcome.clone(),
+        });
+        Self {
+            notice: NOTICE.into(),
+            study: Some(report.study.0.as_str().to_owned()),
+            revision: report.revision,
+            trigger: Some(report.trigger),
+            breasts: report.breasts.clone(),
+            missing_views: missing.collect(),
+            images: images.collect(),
+            model: report.model.clone(),
+            engine: report.engine.clone(),
+            timings_ms: TimingsMsJson::sum(report.images.iter().map(|image| &image.outcome)),
+        }
+    }
+}
+
+impl TimingsMsJson {
+    /// The sums over all scored images.
+    #[must_use]
+    pub fn sum<'a>(outcomes: impl IntoIterator<Item = &'a InstanceOutcome>) -> Self {
+        outcomes.into_iter().fold(Self::default(), |sum, outcome| {
+            let ImageTimings { decode_ms, preprocess_ms, network_ms, render_ms } = match outcome {
+                InstanceOutcome::Scored(finding) => finding.timings,
+                _ => ImageTimings::default(),
+            };
+            Self {
+                decode: sum.decode + decode_ms,
+                preprocess: sum.preprocess + preprocess_ms,
+                network: sum.network + network_ms,
+                render: sum.render + render_ms,
+            }
+        })
+    }
+}
