@@ -73,7 +73,7 @@ impl Queue {
         Ok(Some(StudyRecord { instances, reported: self.reported(study)? }))
     }
 
-    fn reported(&self, study: &StudyKey) -> Result<Reported, QueueError> {
+    pub(crate) fn reported(&self, study: &StudyKey) -> Result<Reported, QueueError> {
         let row = self.shared.rows.get(rows::reported_row(study))?;
         row.map_or_else(|| Ok(Reported::default()), |row| rows::decode(&row))
     }
