@@ -121,6 +121,24 @@ impl Queue {
         Ok(())
     }
 
+    /// Notes, durably, that instances need no report of their own: the revision stays.
+    ///
+    /// # Errors
+    /// [`QueueError::Revision`] when `reported` is of another revision than the last one.
+    pub fn note_reported(&self, study: &StudyKey, reported: &Reported) -> Result<(), QueueError> {
+        {
+            let mut index = self.lock()?;
+            if self.reported(study)?.revision != reported.revision {
+                return Err(QueueError::Revision);
+            }
+            self.shared.rows.insert(rows::reported_row(study), rows::encode(reported)?)?;
+            index.put_reported(study, reported);
+        }
+        self.shared.committer.commit()?;
+        self.changed();
+        Ok(())
+    }
+
     /// Forgets studies, at most `limit`, whose instances are all reported, whose deliveries are all delivered, and whose
     /// last instance arrived before `before`: files first, rows last, so that a crash in between leaves rows that are
     /// forgotten the next time, and never a file that would be taken for a new arrival. Returns how many.
