@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use contract::{Digest, Uid};
+use dataset::testing::DataSetWriter;
 use domain::eligibility::ExclusionReason;
 use domain::{
     AeTitle, Delivery, DeliveryId, DeliveryState, DestinationName, InstanceKey, InstanceOutcome, ReceivedInstance,
@@ -114,31 +115,10 @@ fn received(number: usize, study: &StudyKey) -> ReceivedInstance {
     }
 }
 
-/// A small Part 10 file, Explicit VR Little Endian.
+/// A small Part 10 file.
 fn part_10(class: &str, instance: &Uid, study: &StudyKey) -> Vec<u8> {
-    fn element(bytes: &mut Vec<u8>, group: u16, element: u16, vr: &str, value: &[u8]) {
-        let padding = usize::from(value.len() % 2 == 1);
-        bytes.extend([group.to_le_bytes(), element.to_le_bytes()].concat());
-        bytes.extend(vr.as_bytes());
-        if vr == "OW" {
-            bytes.extend([0, 0]);
-            bytes.extend((value.len() as u32).to_le_bytes());
-        } else {
-            bytes.extend(((value.len() + padding) as u16).to_le_bytes());
-        }
-        bytes.extend(value);
-        bytes.resize(bytes.len() + padding, 0);
-    }
-    let mut bytes = [vec![0; 128], b"DICM".to_vec()].concat();
-    element(&mut bytes, 2, 0x10, "UI", b"1.2.840.10008.1.2.1");
-    element(&mut bytes, 8, 0x16, "UI", class.as_bytes());
-    element(&mut bytes, 8, 0x18, "UI", instance.as_str().as_bytes());
-    element(&mut bytes, 0x20, 0x0D, "UI", study.0.as_str().as_bytes());
-    for (tag, value) in [(2, 1_u16), (0x10, 2), (0x11, 2), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0)] {
-        element(&mut bytes, 0x28, tag, "US", &value.to_le_bytes());
-    }
-    element(&mut bytes, 0x7FE0, 0x10, "OW", &[1, 2, 3, 4]);
-    bytes
+    let writer = DataSetWriter::part_10().uids(class, instance.as_str(), study.0.as_str());
+    writer.grey(2, 2, 8, 8).element(0x7FE0, 0x10, "OW", &[1, 2, 3, 4]).bytes
 }
 
 /// A storage SCP that can be stopped and started on the same port.

@@ -10,7 +10,8 @@ pub mod device;
 pub mod peer;
 pub mod wire;
 
-pub use datasets::{Dataset, dataset};
+pub use dataset::testing::DataSetWriter;
+pub use datasets::{Mammogram, dataset};
 pub use device::{Device, eventually};
 pub use peer::{Peer, Reply};
 pub use wire::AssociateRq;

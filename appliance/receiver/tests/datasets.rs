@@ -7,7 +7,7 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 
 use common::wire::{MAMMOGRAM, STORE, STORE_IMPLICIT, STORE_JPEG};
-use common::{Dataset, Device, Reply, dataset};
+use common::{DataSetWriter, Device, Mammogram as _, Reply, dataset};
 use dimse::Status;
 
 const INSTANCE: &str = "1.2.3.4";
@@ -25,14 +25,14 @@ fn case(what: &'static str, context: u8, bytes: Vec<u8>, status: Status) -> Case
 
 fn unreadable() -> Vec<Case> {
     let sound = dataset(INSTANCE, 10);
-    let explicit = || Dataset::explicit().uids(INSTANCE).size(10, 256);
-    let implicit = Dataset::implicit().uids(INSTANCE).size(10, 256).pixels(5120).bytes;
+    let explicit = || DataSetWriter::explicit().mammogram(INSTANCE).size(10, 256);
+    let implicit = DataSetWriter::implicit().mammogram(INSTANCE).size(10, 256).pixels(5120).bytes;
     let mut nested = explicit();
     for _ in 0..60_000 {
         nested = nested.header(0x40, 0x260, "SQ", u32::MAX);
         nested.bytes.extend([0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
     }
-    let rows_as_long = Dataset::explicit().uids(INSTANCE).element(0x28, 0x10, "UL", &u32::MAX.to_le_bytes());
+    let rows_as_long = DataSetWriter::explicit().mammogram(INSTANCE).element(0x28, 0x10, "UL", &u32::MAX.to_le_bytes());
     let status = Status::CANNOT_UNDERSTAND;
     vec![
         case("empty", STORE, Vec::new(), status),
@@ -52,12 +52,12 @@ fn unreadable() -> Vec<Case> {
 }
 
 fn contradicting() -> Vec<Case> {
-    let without_uids = Dataset::explicit().size(10, 256).pixels(5120).bytes;
-    let path = Dataset::explicit().uids("../../x").size(10, 256).pixels(5120).bytes;
-    let other_class = Dataset::explicit().text(8, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.7");
+    let without_uids = DataSetWriter::explicit().size(10, 256).pixels(5120).bytes;
+    let path = DataSetWriter::explicit().mammogram("../../x").size(10, 256).pixels(5120).bytes;
+    let other_class = DataSetWriter::explicit().text(8, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.7");
     let other_class = other_class.text(8, 0x18, "UI", INSTANCE).text(0x20, 0x0D, "UI", "1.2.3").bytes;
-    let without_study = Dataset::explicit().text(8, 0x16, "UI", MAMMOGRAM).text(8, 0x18, "UI", INSTANCE).bytes;
-    let sized = |rows, columns| Dataset::explicit().uids(INSTANCE).size(rows, columns).pixels(512).bytes;
+    let without_study = DataSetWriter::explicit().text(8, 0x16, "UI", MAMMOGRAM).text(8, 0x18, "UI", INSTANCE).bytes;
+    let sized = |rows, columns| DataSetWriter::explicit().mammogram(INSTANCE).size(rows, columns).pixels(512).bytes;
     let status = Status::DATA_SET_MISMATCH;
     vec![
         case("no UIDs", STORE, without_uids, status),
@@ -76,7 +76,8 @@ fn contradicting() -> Vec<Case> {
 
 /// Encapsulated pixels: an empty offset table and fragments of these lengths, without their end.
 fn fragments(lengths: &[Option<u32>]) -> Vec<u8> {
-    let mut bytes = Dataset::explicit().uids(INSTANCE).size(10, 256).header(0x7FE0, 0x10, "OB", u32::MAX).bytes;
+    let mut bytes =
+        DataSetWriter::explicit().mammogram(INSTANCE).size(10, 256).header(0x7FE0, 0x10, "OB", u32::MAX).bytes;
     for length in [Some(0)].iter().chain(lengths) {
         bytes.extend([0xFE, 0xFF, 0, 0xE0]);
         bytes.extend(length.unwrap_or(u32::MAX).to_le_bytes());
@@ -112,13 +113,18 @@ fn refused_data_sets_have_their_status_and_are_kept_in_quarantine() {
 
 #[test]
 fn what_is_odd_but_legal_is_taken() {
-    let explicit = |instance| Dataset::explicit().uids(instance).size(10, 256);
-    let mut private = Dataset::explicit().uids("1.2.3.1").header(0x41, 0x1001, "UN", u32::MAX);
+    let explicit = |instance| DataSetWriter::explicit().mammogram(instance).size(10, 256);
+    let mut private = DataSetWriter::explicit().mammogram("1.2.3.1").header(0x41, 0x1001, "UN", u32::MAX);
     // An item of unknown length in implicit VR (CP-246), then the end of the sequence.
     private.bytes.extend([0xFE, 0xFF, 0, 0xE0, 8, 0, 0, 0, 0x41, 0, 1, 0, 0, 0, 0, 0]);
     let cases = [
         ("a private sequence of unknown VR", STORE, "1.2.3.1", closed(private.bytes)),
-        ("implicit", STORE_IMPLICIT, "1.2.3.2", Dataset::implicit().uids("1.2.3.2").size(10, 256).pixels(5120).bytes),
+        (
+            "implicit",
+            STORE_IMPLICIT,
+            "1.2.3.2",
+            DataSetWriter::implicit().mammogram("1.2.3.2").size(10, 256).pixels(5120).bytes,
+        ),
         ("no pixels", STORE, "1.2.3.3", explicit("1.2.3.3").bytes),
         ("fragments, one of them empty", STORE_JPEG, INSTANCE, closed(fragments(&[Some(4), Some(0), Some(6)]))),
         (

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use common::wire::{self, STORE};
-use common::{AssociateRq, Dataset, Device, Reply};
+use common::{AssociateRq, DataSetWriter, Device, Mammogram as _, Reply};
 use dimse::Status;
 
 #[derive(Clone, Default)]
@@ -42,7 +42,7 @@ fn no_value_of_a_peer_is_logged() {
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
 
     let device = Device::new(|config| config.associations_per_peer_max = 1);
-    let named = || Dataset::explicit().uids(INSTANCE).text(0x10, 0x10, "PN", NAME);
+    let named = || DataSetWriter::explicit().mammogram(INSTANCE).text(0x10, 0x10, "PN", NAME);
     let sound = named().size(1, 256).pixels(512).bytes;
     let mut other = sound.clone();
     *other.last_mut().unwrap() = 0;

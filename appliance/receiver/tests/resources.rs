@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use common::wire::{self, STORE, STORE_DEFLATED};
-use common::{AssociateRq, Dataset, Device, Peer, Reply, eventually};
+use common::{AssociateRq, DataSetWriter, Device, Mammogram as _, Peer, Reply, eventually};
 use dimse::Status;
 
 /// Beyond the idle process.
@@ -73,7 +73,7 @@ fn memory_bytes(line: &str) -> u64 {
 
 fn large_instance(peer: &mut Peer) -> Reply {
     let pixels = 60_000 * 2048;
-    let head = Dataset::explicit().uids("1.2.3.4").size(60_000, 1024).header(0x7FE0, 0x10, "OW", pixels);
+    let head = DataSetWriter::explicit().mammogram("1.2.3.4").size(60_000, 1024).header(0x7FE0, 0x10, "OW", pixels);
     peer.begin(STORE, "1.2.3.4");
     peer.say(&wire::data(STORE, false, &head.bytes));
     let chunk = [1_u8; 16_000];
@@ -98,7 +98,7 @@ fn endless_command(peer: &mut Peer) -> Reply {
 
 /// `mebibytes` of zeros as pixels: one mebibyte is compressed, and its block repeated.
 fn bomb(peer: &mut Peer, mebibytes: usize) -> Reply {
-    let head = Dataset::explicit().uids("1.2.3.4").size(60_000, 1024);
+    let head = DataSetWriter::explicit().mammogram("1.2.3.4").size(60_000, 1024);
     let head = head.header(0x7FE0, 0x10, "OW", (mebibytes << 20) as u32);
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     // A flush ends a block at a whole byte; the first mebibyte fills the window that the others refer to.
