@@ -24,8 +24,14 @@ impl DataSetWriter {
     /// A Part 10 file in Explicit VR Little Endian, with the least file meta information that is readable.
     #[must_use]
     pub fn part_10() -> Self {
+        Self::file_meta(contract::transfer_syntax::EXPLICIT_LE)
+    }
+
+    /// Preamble and file meta information of a file whose data set is in `transfer_syntax`.
+    #[must_use]
+    pub fn file_meta(transfer_syntax: &str) -> Self {
         let preamble = [vec![0; 128], b"DICM".to_vec()].concat();
-        Self { bytes: preamble, explicit: true }.text(2, 0x10, "UI", contract::transfer_syntax::EXPLICIT_LE)
+        Self { bytes: preamble, explicit: true }.text(2, 0x10, "UI", transfer_syntax)
     }
 
     /// An element.
