@@ -27,4 +27,4 @@ pub use program::program;
 pub use raw::RawPeer;
 pub use sender::{Answer, send, send_each};
 pub use settings::{PacsSettings, Settings};
-pub use wait::until;
+pub use wait::{not_run, until};

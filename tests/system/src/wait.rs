@@ -1,5 +1,6 @@
-//! Waiting for a condition.
+//! Waiting for a condition, and saying that there is none.
 
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,4 +20,11 @@ pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         thread::sleep(LOOK_INTERVAL);
     }
+}
+
+/// Says that a test cannot run here, and why. Past the test program's capture, which hides what passing tests print;
+/// `tests/run` collects these lines.
+pub fn not_run(what: &str) {
+    // Nobody listening to standard error is no failure of the test.
+    let _ = writeln!(std::io::stderr(), "\nnot run: {what}");
 }

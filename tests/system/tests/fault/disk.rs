@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dimse::Status;
-use system_tests::{Answer, Device, Instance, Oracle, Pacs, Settings, excluded_exam, send, until};
+use system_tests::{Answer, Device, Instance, Oracle, Pacs, Settings, excluded_exam, not_run, send, until};
 
 use crate::{SETTLED_WITHIN, assert_kept};
 
@@ -51,7 +51,7 @@ fn a_nearly_full_disk_refuses_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");
     let Some(_mounted) = Small::mount(&small, 48 * MIB) else {
-        println!("not run: a full disk: mounting a small file system needs root");
+        not_run("a full disk: mounting a small file system needs root");
         return;
     };
     let pacs = Pacs::new(&folder.path().join("pacs"));
@@ -81,7 +81,7 @@ fn a_disk_without_a_free_byte_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");
     let Some(_mounted) = Small::mount(&small, 24 * MIB) else {
-        println!("not run: a disk without a free byte: mounting a small file system needs root");
+        not_run("a disk without a free byte: mounting a small file system needs root");
         return;
     };
     // The watermark does not help here: something else has eaten the space.
