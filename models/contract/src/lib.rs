@@ -1,11 +1,13 @@
 //! What training and serving must agree on, as pure data.
 //!
 //! The preprocessing spec, the network topology, the outputs' names, the geometry between the network's grid and the
-//! original image, the model manifest, and the attributes of a mammogram as they stand in its header. No IO, no clock,
-//! no codec: values come in through serde or constructors that check them, and go out through serde.
+//! original image, the aggregation of scores, the model manifest, and the attributes of a mammogram as they stand in its
+//! header. No IO, no clock, no codec: values come in through serde or constructors that check them, and go out through
+//! serde.
 //!
 //! Never here: decisions (the `domain` crate), pixels (`imaging`), and anything that depends on an engine.
 
+pub mod aggregation;
 pub mod attributes;
 pub mod digest;
 pub mod geometry;
@@ -16,10 +18,11 @@ pub mod topology;
 pub mod transfer_syntax;
 pub mod uid;
 
+pub use aggregation::Aggregation;
 pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
-pub use manifest::{Manifest, ModelLabel};
+pub use manifest::{Manifest, ModelLabel, NOTICE};
 pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;
 pub use topology::Topology;
