@@ -44,6 +44,8 @@ pub use spool::reread;
 use places::Places;
 use quarantine::Quarantine;
 
+/// How long an instance that is being received may take to finish once the service stops; its sender keeps what does not.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
 /// Connections that are being told at the same time that there is no place for them.
 const REJECTIONS_MAX: usize = 16;
 
@@ -127,7 +129,8 @@ impl Receiver {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Serves associations until `stop` turns true, then lets those that are open finish their instance.
+    /// Serves associations until `stop` turns true, then lets those that are open finish their instance, within
+    /// [`STOP_GRACE`].
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let Self { listener, shared, .. } = self;
         let mut door = Door {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::Uid;
 use dicom_ul::association::{Association as _, Error};
@@ -12,10 +13,10 @@ use domain::AeTitle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Shared;
 use crate::association::{Association, Fault};
 use crate::spool::Incoming;
 use crate::transfer::{Transfer, after};
+use crate::{STOP_GRACE, Shared};
 
 /// PS3.8 section 9.3.2.2: odd ids from 1 to 255.
 const CONTEXTS_MAX: usize = 128;
@@ -77,15 +78,19 @@ impl Session {
         association: &mut Association,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Fault> {
+        let mut stopped_at = None;
         loop {
-            let (deadline, late) = self.deadline();
+            let (deadline, late) = self.deadline(stopped_at);
             // A peer that always has something to say would never be timed out otherwise.
             if Instant::now() >= deadline {
                 return Err(late);
             }
             let received = tokio::select! {
                 received = timeout_at(deadline, association.receive()) => received.map_err(|_| late)?,
-                _ = stop.wait_for(|stop| *stop), if matches!(self.progress, Progress::Idle) => return Err(Fault::Stopping),
+                _ = stop.wait_for(|stop| *stop), if stopped_at.is_none() => {
+                    stopped_at = Some(Instant::now());
+                    continue;
+                }
             };
             match received.map_err(broken)? {
                 Pdu::PData { data } if data.is_empty() => return Err(Fault::Invalid("P-DATA without a value")),
@@ -104,9 +109,14 @@ impl Session {
         }
     }
 
-    /// Until when the next PDU must be here, and what is wrong otherwise.
-    fn deadline(&self) -> (Instant, Fault) {
+    /// Until when the next PDU must be here, and what is wrong otherwise. Once the service stops, only what is in the
+    /// middle may still come, and only for a while.
+    fn deadline(&self, stopped_at: Option<Instant>) -> (Instant, Fault) {
         let config = &self.shared.config;
+        if let Some(stopped_at) = stopped_at {
+            let grace = if matches!(self.progress, Progress::Idle) { Duration::ZERO } else { STOP_GRACE };
+            return (stopped_at + grace, Fault::Stopping);
+        }
         let idle = (after(Instant::now(), config.idle_timeout_ms), Fault::Idle);
         match &self.progress {
             Progress::Idle => idle,
