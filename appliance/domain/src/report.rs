@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+pub use contract::NOTICE;
 use contract::{Digest, PatientStudy, Uid};
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +10,6 @@ use crate::findings::{ImageTimings, ModelId};
 use crate::{
     Aggregation, BreastFinding, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
 };
-
-/// Stands in every result.
-pub const NOTICE: &str = "Research use only, not a medical device.";
 
 /// The views of a screening examination, in the order in which reports name them.
 pub const EXPECTED_VIEWS: [(Laterality, View); 4] = [

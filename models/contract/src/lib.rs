@@ -1,12 +1,15 @@
 //! What training and serving must agree on, as pure data.
 //!
 //! The preprocessing spec, the network topology, the outputs' names, the geometry between the network's grid and the
-//! original image, the model manifest, and the attributes of a mammogram as they stand in its header. No IO, no clock,
-//! no codec: values come in through serde or constructors that check them, and go out through serde.
+//! original image, calibration and aggregation of scores, the model manifest, and the attributes of a mammogram as they
+//! stand in its header. No IO, no clock, no codec: values come in through serde or constructors that check them, and go
+//! out through serde.
 //!
 //! Never here: decisions (the `domain` crate), pixels (`imaging`), and anything that depends on an engine.
 
+pub mod aggregation;
 pub mod attributes;
+pub mod calibration;
 pub mod digest;
 pub mod geometry;
 pub mod manifest;
@@ -16,10 +19,12 @@ pub mod topology;
 pub mod transfer_syntax;
 pub mod uid;
 
+pub use aggregation::Aggregation;
 pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
+pub use calibration::{Breakpoint, Calibration, Isotonic, OperatingPoint, Target, Temperature, Threshold};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
-pub use manifest::{Manifest, ModelLabel};
+pub use manifest::{Manifest, ModelLabel, NOTICE};
 pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;
 pub use topology::Topology;

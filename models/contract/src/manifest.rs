@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContractVersion, Digest, PreprocessSpec, Topology};
 
+/// Stands in every result and in every model card.
+pub const NOTICE: &str = "Research use only, not a medical device.";
+
 /// What a model may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,8 +27,8 @@ pub fn engines_in_composition_root(repository: &Repository) -> Vec<Violation> {
 #[must_use]
 pub fn trainer_apart(repository: &Repository) -> Vec<Violation> {
     forbid(repository, |package, name, _| {
-        (package.name == "trainer" && is_appliance(repository, name))
-            || (is_appliance(repository, &package.name) && name == "trainer")
+        (is_trainer(repository, &package.name) && is_appliance(repository, name))
+            || (is_appliance(repository, &package.name) && is_trainer(repository, name))
     })
 }
 
@@ -53,8 +53,18 @@ fn is_model(package: &Package) -> bool {
 }
 
 fn is_appliance(repository: &Repository, name: &str) -> bool {
+    is_below(repository, name, "appliance")
+}
+
+fn is_trainer(repository: &Repository, name: &str) -> bool {
+    is_below(repository, name, "trainer")
+}
+
+/// Whether the package `name` is at `folder` or below it.
+fn is_below(repository: &Repository, name: &str, folder: &str) -> bool {
     let package = repository.packages.iter().find(|package| package.name == name);
-    package.is_some_and(|package| package.folder == "appliance" || package.folder.starts_with("appliance/"))
+    let rest = package.and_then(|package| package.folder.strip_prefix(folder));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// One violation for each dependency of which `forbidden(package, dependency's name, only for tests)` holds.
@@ -110,8 +120,12 @@ mod tests {
 
     #[test]
     fn a_trainer_that_meets_the_appliance_is_found() {
-        let bad = repository(&[("trainer", &["domain", "contract"]), ("appliance/domain", &["trainer"])]);
-        assert_eq!(trainer_apart(&bad).len(), 2);
+        let bad = repository(&[
+            ("trainer", &["domain", "contract"]),
+            ("trainer/evaluation", &["domain"]),
+            ("appliance/domain", &["trainer", "evaluation"]),
+        ]);
+        assert_eq!(trainer_apart(&bad).len(), 4);
         assert!(trainer_apart(&repository(&[("trainer", &["contract"]), ("models/contract", &[])])).is_empty());
     }
 

@@ -16,7 +16,7 @@ const ROUNDS: u64 = 30;
 /// Every so many rounds an exam for the network comes, which takes seconds; the others are decided by their headers.
 const ROUNDS_PER_SCORED_EXAM: u64 = 6;
 /// Every so many rounds the device is killed while it starts, which is where most of a round's time goes.
-const ROUNDS_PER_KILL_AT_START: u64 = 3;
+const ROUNDS_PER_KILL_AT_START: u64 = 2;
 /// From the last awaited acknowledgement to the kill.
 const MOMENT_MS_MAX: u64 = 1_500;
 
