@@ -8,7 +8,7 @@ use contract::{InstanceAttributes, PatientStudy, PreprocessSpec, Topology, Uid};
 use decoding::{DecodeFailure, Decoder, WorkerLimits};
 use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
 use domain::findings::{ImageTimings, ModelId};
-use domain::{FailureReason, ImageFinding, InstanceOutcome, Laterality, View};
+use domain::{ExclusionReason, FailureReason, ImageFinding, InstanceOutcome, Laterality, StudyKey, View};
 use engine_tract::{Layout, TractEngine};
 use inference::{ModelFiles, Scorer};
 
@@ -86,6 +86,9 @@ impl Analyst {
             attributes: inspection.attributes,
             patient_study: inspection.patient_study,
         };
+        if header.attributes.series == Some(StudyKey(header.study.clone()).result_series()) {
+            return Analysis::of(Some(header), InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
+        }
         let hint = self.use_patient_id.then(|| laterality_of_patient_id(&header.patient_study)).flatten();
         let (laterality, view) = match judge(&header.attributes, &self.policy, hint) {
             Eligibility::Score { laterality, view } => (laterality, view),

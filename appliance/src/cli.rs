@@ -130,10 +130,10 @@ pub struct EchoArgs {
 #[derive(Debug, Args)]
 pub struct RunningArgs {
     /// The configuration that the device runs with
-    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    #[arg(long, value_name = "FILE", conflicts_with = "state", global = true)]
     pub config: Option<PathBuf>,
     /// Its state folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]

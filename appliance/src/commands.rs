@@ -26,7 +26,20 @@ use crate::config::Config;
 /// Says on standard error why a command failed.
 pub fn complain(error: &anyhow::Error) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "mamoru: {error:#}");
+    let _ = writeln!(std::io::stderr(), "mamoru: {}", explanation(error));
+}
+
+/// The error with its causes; a cause that the error before it ends with already is not said twice.
+fn explanation(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Prints one JSON document and a line feed on standard output.
@@ -64,4 +77,20 @@ async fn stop_signal() -> anyhow::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let taken = || std::io::Error::other("address in use");
+        let listen = anyhow::Error::new(taken()).context("cannot listen on port 1: address in use");
+        assert_eq!(explanation(&listen), "cannot listen on port 1: address in use");
+        let nested = Err::<(), _>(taken()).context("cannot listen").context("device");
+        assert_eq!(explanation(&nested.unwrap_err()), "device: cannot listen: address in use");
+    }
 }

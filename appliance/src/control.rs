@@ -98,6 +98,12 @@ pub struct ReceiverCounts {
     pub instances_acknowledged: u64,
     /// Instances answered with a failure.
     pub instances_refused: u64,
+    /// Of those, kept for inspection.
+    pub instances_quarantined: u64,
+    /// Connections over the limits or from addresses that may not connect.
+    pub connections_refused: u64,
+    /// Internal faults, each of which cost one association.
+    pub panics: u64,
 }
 
 /// One destination.

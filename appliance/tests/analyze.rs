@@ -5,76 +5,31 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use dataset::testing::DataSetWriter;
 use serde_json::Value;
 
 /// Marks that stand in every patient attribute and must never come out anywhere but in a report's own fields.
 const PATIENT_MARK: &str = "ZZMARKER";
 
-/// A Part 10 file in Explicit VR Little Endian, element by element.
-struct File {
-    bytes: Vec<u8>,
+fn mammogram(instance: &str, side: &str, view: &str, samples: &[u16], columns: u16) -> DataSetWriter {
+    let rows = (samples.len() / usize::from(columns)) as u16;
+    DataSetWriter::part_10()
+        .text(8, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.1.2")
+        .text(8, 0x18, "UI", instance)
+        .text(8, 0x60, "CS", "MG")
+        .text(8, 0x68, "CS", "FOR PRESENTATION")
+        .text(0x10, 0x10, "PN", PATIENT_MARK)
+        .text(0x10, 0x20, "LO", PATIENT_MARK)
+        .text(0x18, 0x5101, "CS", view)
+        .text(0x20, 0x0D, "UI", "1.2.3.4")
+        .text(0x20, 0x0E, "UI", "1.2.3.5")
+        .text(0x20, 0x62, "CS", side)
+        .grey(rows, columns, 16, 12)
+        .samples(samples)
 }
 
-impl File {
-    fn new() -> Self {
-        let mut file = Self { bytes: [vec![0; 128], b"DICM".to_vec()].concat() };
-        file.element(2, 0x10, "UI", b"1.2.840.10008.1.2.1\0");
-        file
-    }
-
-    fn element(&mut self, group: u16, element: u16, vr: &str, value: &[u8]) {
-        self.bytes.extend(group.to_le_bytes());
-        self.bytes.extend(element.to_le_bytes());
-        self.bytes.extend(vr.as_bytes());
-        if vr == "OW" {
-            self.bytes.extend([0, 0]);
-            self.bytes.extend((value.len() as u32).to_le_bytes());
-        } else {
-            self.bytes.extend((value.len() as u16).to_le_bytes());
-        }
-        self.bytes.extend(value);
-    }
-
-    fn mammogram(instance: &str, side: &str, view: &str, samples: &[u16], columns: u16) -> Self {
-        let mut file = Self::new();
-        let rows = (samples.len() / usize::from(columns)) as u16;
-        file.text(8, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.1.2");
-        file.text(8, 0x18, "UI", instance);
-        file.text(8, 0x60, "CS", "MG");
-        file.text(8, 0x68, "CS", "FOR PRESENTATION");
-        file.text(0x10, 0x10, "PN", PATIENT_MARK);
-        file.text(0x10, 0x20, "LO", PATIENT_MARK);
-        file.text(0x18, 0x5101, "CS", view);
-        file.text(0x20, 0x0D, "UI", "1.2.3.4");
-        file.text(0x20, 0x0E, "UI", "1.2.3.5");
-        file.text(0x20, 0x62, "CS", side);
-        for (element, value) in
-            [(2, 1), (0x10, rows), (0x11, columns), (0x100, 16), (0x101, 12), (0x102, 11), (0x103, 0)]
-        {
-            if element == 0x10 {
-                file.text(0x28, 4, "CS", "MONOCHROME2");
-            }
-            file.element(0x28, element, "US", &value.to_le_bytes());
-        }
-        let pixels: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        file.element(0x7FE0, 0x10, "OW", &pixels);
-        file
-    }
-
-    fn text(&mut self, group: u16, element: u16, vr: &str, text: &str) {
-        let padding = if text.len().is_multiple_of(2) {
-            ""
-        } else if vr == "UI" {
-            "\0"
-        } else {
-            " "
-        };
-        self.element(group, element, vr, format!("{text}{padding}").as_bytes());
-    }
-
-    fn write(&self, path: &Path) {
-        std::fs::write(path, &self.bytes).unwrap();
-    }
+fn write(file: &DataSetWriter, path: &Path) {
+    std::fs::write(path, &file.bytes).unwrap();
 }
 
 fn picture() -> Vec<u16> {
@@ -96,7 +51,7 @@ fn a_study_is_scored_per_image_and_per_breast() {
     let folder = tempfile::tempdir().unwrap();
     for (number, (side, view)) in [("R", "CC"), ("R", "MLO"), ("L", "CC")].into_iter().enumerate() {
         let instance = format!("1.2.9.{number}");
-        File::mammogram(&instance, side, view, &picture(), 160).write(&folder.path().join(format!("{number}.dcm")));
+        write(&mammogram(&instance, side, view, &picture(), 160), &folder.path().join(format!("{number}.dcm")));
     }
     let out = folder.path().join("out");
     let output = analyze(folder.path(), &["--json", "--out", out.to_str().unwrap()]);
@@ -128,22 +83,22 @@ fn a_study_is_scored_per_image_and_per_breast() {
 #[test]
 fn every_file_ends_with_an_outcome_and_hostile_ones_harm_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let sound = File::mammogram("1.2.9.1", "R", "CC", &picture(), 160);
-    sound.write(&folder.path().join("1-sound.dcm"));
-    File::mammogram("1.2.9.2", "L", "ML", &picture(), 160).write(&folder.path().join("2-lateral.dcm"));
-    File::mammogram("1.2.9.3", "L", "CC", &[7; 4800], 160).write(&folder.path().join("3-blank.dcm"));
-    let mut cut = File::mammogram("1.2.9.4", "L", "CC", &picture(), 160);
+    let sound = mammogram("1.2.9.1", "R", "CC", &picture(), 160);
+    write(&sound, &folder.path().join("1-sound.dcm"));
+    write(&mammogram("1.2.9.2", "L", "ML", &picture(), 160), &folder.path().join("2-lateral.dcm"));
+    write(&mammogram("1.2.9.3", "L", "CC", &[7; 4800], 160), &folder.path().join("3-blank.dcm"));
+    let mut cut = mammogram("1.2.9.4", "L", "CC", &picture(), 160);
     cut.bytes.truncate(cut.bytes.len() - 1000);
-    cut.write(&folder.path().join("4-cut.dcm"));
-    let mut bomb = File::new();
+    write(&cut, &folder.path().join("4-cut.dcm"));
+    let mut bomb = DataSetWriter::part_10();
     for _ in 0..60_000 {
         bomb.bytes.extend([0x40, 0, 0x60, 2, b'S', b'Q', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
         bomb.bytes.extend([0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
     }
-    bomb.write(&folder.path().join("5-nested.dcm"));
-    let mut huge = File::new();
+    write(&bomb, &folder.path().join("5-nested.dcm"));
+    let mut huge = DataSetWriter::part_10();
     huge.bytes.extend([8, 0, 0x40, 0x11, b'O', b'B', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]);
-    huge.write(&folder.path().join("6-huge-length.dcm"));
+    write(&huge, &folder.path().join("6-huge-length.dcm"));
     let output = analyze(folder.path(), &["--json"]);
     assert_eq!(output.status.code(), Some(5), "partly done");
     let report = json(&output);
@@ -183,7 +138,7 @@ fn no_input_and_wrong_paths_have_their_own_ends() {
 fn a_worker_without_memory_costs_its_image_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image.dcm");
-    File::mammogram("1.2.9.1", "R", "CC", &picture(), 160).write(&path);
+    write(&mammogram("1.2.9.1", "R", "CC", &picture(), 160), &path);
     let decoder = |limits| decoding::Decoder::new(env!("CARGO_BIN_EXE_mamoru").into(), limits);
     let starved = decoding::WorkerLimits { memory_bytes_max: 1 << 20, ..decoding::WorkerLimits::default() };
     let failure = decoder(starved).decode(&path).unwrap_err();

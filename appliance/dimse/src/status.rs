@@ -11,6 +11,8 @@ impl Status {
     pub const SUCCESS: Self = Self(0x0000);
     /// Processing failure.
     pub const PROCESSING_FAILURE: Self = Self(0x0110);
+    /// Refused: SOP class not supported.
+    pub const SOP_CLASS_NOT_SUPPORTED: Self = Self(0x0122);
     /// Unrecognized operation.
     pub const UNRECOGNIZED_OPERATION: Self = Self(0x0211);
     /// Refused: out of resources.

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::report::{EXPECTED_VIEWS, StudyReport, Trigger};
-use crate::{Aggregation, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View};
+use crate::{
+    Aggregation, ExclusionReason, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
+};
 
 /// When to stop waiting. All times in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,9 @@ pub enum Assembly {
     Undecided,
     /// Nothing to do before this time.
     Until(UnixMillis),
+    /// All that is new came from ourselves: it is to be noted as reported, without a new revision. Otherwise an archive
+    /// that sends every object back would get revisions without end.
+    Silent(Reported),
     /// Here is the next revision.
     Ready(Box<StudyReport>),
 }
@@ -63,6 +68,13 @@ pub fn assemble(
 ) -> Assembly {
     let new: Vec<&InstanceRecord> =
         records.iter().filter(|record| !reported.instances.contains(record.key())).collect();
+    let is_own = |record: &&InstanceRecord| {
+        matches!(record.outcome, Some(InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult }))
+    };
+    if !new.is_empty() && new.iter().all(is_own) {
+        let instances = records.iter().map(|record| record.key().clone()).collect();
+        return Assembly::Silent(Reported { revision: reported.revision, instances });
+    }
     let arrivals = || new.iter().map(|record| record.received.received_at);
     let (Some(first), Some(last)) = (arrivals().min(), arrivals().max()) else { return Assembly::UpToDate };
     let trigger = if now.since(first).as_millis() >= u128::from(policy.longest_ms) {

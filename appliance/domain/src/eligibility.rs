@@ -61,6 +61,8 @@ pub enum ExclusionReason {
     PixelFormat,
     /// No pixel data.
     NoPixelData,
+    /// A result object of our own that came back.
+    OwnResult,
 }
 
 impl ExclusionReason {
@@ -68,6 +70,7 @@ impl ExclusionReason {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
+            Self::OwnResult => "result of this appliance",
             Self::NotMammography => "modality is not mammography",
             Self::ForProcessing => "raw image for processing",
             Self::IntentContradiction => "presentation intent contradicts the kind of object",

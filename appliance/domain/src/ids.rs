@@ -16,6 +16,15 @@ pub struct InstanceKey(pub Uid);
 #[serde(transparent)]
 pub struct StudyKey(pub Uid);
 
+impl StudyKey {
+    /// The series of all result objects of this study, in every revision. What comes back from an archive in this series
+    /// is our own result and no new image.
+    #[must_use]
+    pub fn result_series(&self) -> Uid {
+        Uid::derived(&["mamoru series", self.0.as_str()])
+    }
+}
+
 impl fmt::Display for InstanceKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "instance#{}", self.0.redacted())

@@ -6,4 +6,4 @@ mod picture;
 mod text;
 
 pub use picture::{BYTES_MAX, COLUMNS_MAX, Colour, Picture, PictureError, ROWS_MAX};
-pub use text::{Size, clipped, wrapped};
+pub use text::{Size, clipped};

@@ -8,11 +8,11 @@ use thiserror::Error;
 pub type Colour = [u8; 3];
 
 /// The longest PNG that is read.
-pub const BYTES_MAX: usize = 64 << 20;
+pub const BYTES_MAX: usize = 32 << 20;
 /// The widest PNG that is read.
-pub const COLUMNS_MAX: u32 = 8192;
+pub const COLUMNS_MAX: u32 = 4096;
 /// The highest PNG that is read.
-pub const ROWS_MAX: u32 = 4096;
+pub const ROWS_MAX: u32 = 2048;
 
 /// Why a PNG was not read or written.
 #[derive(Debug, Error)]

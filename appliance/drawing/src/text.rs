@@ -105,23 +105,6 @@ pub fn clipped(text: &str, characters_max: usize) -> String {
     characters.into_iter().collect()
 }
 
-/// `text` in lines of at most `characters_max` characters, broken at spaces; longer words are cut as by [`clipped`].
-#[must_use]
-pub fn wrapped(text: &str, characters_max: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let word = clipped(word, characters_max);
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= characters_max => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
-}
-
 fn drawable(character: char) -> char {
     if matches!(character, ' '..='~' | '\u{a0}'..='\u{ff}') { character } else { '?' }
 }
@@ -216,13 +199,6 @@ mod tests {
         assert_eq!(clipped("mammography", 2), "..");
         assert_eq!(clipped("mammography", 0), "");
         assert_eq!(clipped("a\u{1b}[31m\n\u{4e00}é", 20), "a?[31m??é");
-    }
-
-    #[test]
-    fn lines_break_at_spaces_and_hold_every_short_word() {
-        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("a considerable word", 6), ["a", "con...", "word"]);
-        assert!(wrapped("  ", 6).is_empty());
     }
 
     #[test]

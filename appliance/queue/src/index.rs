@@ -90,6 +90,15 @@ impl Index {
         study.last_received_at = study.last_received_at.max(record.received.received_at);
     }
 
+    /// Takes one instance out of its study.
+    pub(crate) fn remove_instance(&mut self, sequence: u64, study: &StudyKey) {
+        self.instances -= 1;
+        self.waiting.remove(&sequence);
+        if let Some(rows) = self.studies.get_mut(study) {
+            rows.instances.retain(|found| *found != sequence);
+        }
+    }
+
     /// Adds a delivery, or notes its new state.
     pub(crate) fn put_delivery(&mut self, sequence: u64, delivery: &Delivery) {
         self.passed(sequence);

@@ -7,7 +7,7 @@ use domain::{InstanceKey, InstanceOutcome, InstanceRecord, ReceivedInstance};
 
 use crate::index::Index;
 use crate::rows::{self, CONFLICT, INSTANCE};
-use crate::{Admission, CONFLICTS_MAX, ConflictRecord, INSTANCES_MAX, Queue, QueueError};
+use crate::{Admission, CONFLICTS_MAX, ConflictRecord, FILE_MISSING, INSTANCES_MAX, Queue, QueueError};
 
 impl Queue {
     /// Takes an instance whose spooled file is durable. When this returns, so is its row.
@@ -19,6 +19,7 @@ impl Queue {
             let mut index = self.lock()?;
             match self.find(&received.key)? {
                 None => self.insert_instance(&mut index, received)?,
+                Some((sequence, record)) if is_lost(&record) => self.replace_lost(&mut index, sequence, received)?,
                 Some((_, record)) if record.received.dataset_sha256 == received.dataset_sha256 => Admission::Duplicate,
                 Some(_) => self.insert_conflict(&mut index, received)?,
             }
@@ -39,6 +40,26 @@ impl Queue {
         batch.insert(rows::key_row(&received.key), &sequence.to_be_bytes());
         self.shared.rows.apply_batch(batch)?;
         index.add_instance(sequence, &record);
+        Ok(Admission::New)
+    }
+
+    /// Puts an instance in the place of one whose file was lost, and opens its study again: what was reported of the lost
+    /// one is not the whole truth any more.
+    fn replace_lost(&self, index: &mut Index, lost: u64, received: &ReceivedInstance) -> Result<Admission, QueueError> {
+        let (sequence, record) = (index.next_sequence, InstanceRecord::waiting(received.clone()));
+        let mut reported = self.reported(&received.study)?;
+        reported.instances.remove(&received.key);
+        let mut batch = sled::Batch::default();
+        batch.remove(&rows::sequence_row(INSTANCE, lost));
+        batch.insert(&rows::sequence_row(INSTANCE, sequence), rows::encode(&record)?);
+        batch.insert(rows::key_row(&received.key), &sequence.to_be_bytes());
+        if reported.revision > 0 {
+            batch.insert(rows::reported_row(&received.study), rows::encode(&reported)?);
+        }
+        self.shared.rows.apply_batch(batch)?;
+        index.remove_instance(lost, &received.study);
+        index.add_instance(sequence, &record);
+        index.put_reported(&received.study, &reported);
         Ok(Admission::New)
     }
 
@@ -147,4 +168,9 @@ impl Queue {
         let sequence = rows::sequence_value(&sequence)?;
         Ok(Some((sequence, self.record(sequence)?)))
     }
+}
+
+/// Did the instance fail because its file was gone? Then its sender's new try is welcome.
+fn is_lost(record: &InstanceRecord) -> bool {
+    matches!(&record.outcome, Some(InstanceOutcome::Failed { reason }) if reason.code == FILE_MISSING)
 }

@@ -60,6 +60,9 @@ pub const DELIVERIES_MAX: usize = 100_000;
 /// Conflicts that are kept; beyond, the oldest is forgotten.
 pub const CONFLICTS_MAX: usize = 1_000;
 
+/// The reason's code of an instance whose spooled file is gone.
+pub const FILE_MISSING: &str = "spool_file_missing";
+
 /// Why the queue could not do what it was asked.
 #[derive(Debug, Error)]
 pub enum QueueError {

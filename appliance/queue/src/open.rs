@@ -97,7 +97,7 @@ impl Queue {
         for record in self.waiting(usize::MAX)? {
             if !state.spool().join(&record.received.spool.name).exists() {
                 let reason = FailureReason {
-                    code: "spool_file_missing".into(),
+                    code: crate::FILE_MISSING.into(),
                     text: "the received file is gone from the disk".into(),
                 };
                 self.record_outcome(record.key(), None, InstanceOutcome::Failed { reason })?;

@@ -76,14 +76,14 @@ impl StateDir {
         path.join("control.sock")
     }
 
-    /// Writes `bytes` durably as `name` into `folder`, one of the folders of this state directory: beside it, synced,
-    /// renamed, and the folder synced.
+    /// Writes `bytes` durably as `name` into `folder`, one of the folders of this state directory: first among the files
+    /// that are being received, which the next start removes, then synced, renamed, and the folder synced.
     ///
     /// # Errors
     /// [`QueueError::Disk`].
     pub fn write(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<StoredFile, QueueError> {
         let failed = |source| QueueError::Disk { what: "file cannot be written to the state folder", source };
-        let part = folder.join(format!("{name}.part"));
+        let part = self.incoming().join(format!("{name}.part"));
         let write = || {
             let mut file = fs::File::create(&part)?;
             file.write_all(bytes)?;

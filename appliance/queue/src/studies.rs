@@ -73,7 +73,7 @@ impl Queue {
         Ok(Some(StudyRecord { instances, reported: self.reported(study)? }))
     }
 
-    fn reported(&self, study: &StudyKey) -> Result<Reported, QueueError> {
+    pub(crate) fn reported(&self, study: &StudyKey) -> Result<Reported, QueueError> {
         let row = self.shared.rows.get(rows::reported_row(study))?;
         row.map_or_else(|| Ok(Reported::default()), |row| rows::decode(&row))
     }
@@ -114,6 +114,24 @@ impl Queue {
             for (sequence, delivery) in added {
                 index.put_delivery(sequence, delivery);
             }
+            index.put_reported(study, reported);
+        }
+        self.shared.committer.commit()?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Notes, durably, that instances need no report of their own: the revision stays.
+    ///
+    /// # Errors
+    /// [`QueueError::Revision`] when `reported` is of another revision than the last one.
+    pub fn note_reported(&self, study: &StudyKey, reported: &Reported) -> Result<(), QueueError> {
+        {
+            let mut index = self.lock()?;
+            if self.reported(study)?.revision != reported.revision {
+                return Err(QueueError::Revision);
+            }
+            self.shared.rows.insert(rows::reported_row(study), rows::encode(reported)?)?;
             index.put_reported(study, reported);
         }
         self.shared.committer.commit()?;

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use domain::AeTitle;
 use serde::{Deserialize, Serialize};
 
+use crate::PeerNetwork;
+
 /// Settings of the receiver. All times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,8 +19,12 @@ pub struct ReceiverConfig {
     pub called_ae_checked: bool,
     /// AE titles that may send; empty lets everybody.
     pub calling_ae_allowed: Vec<AeTitle>,
+    /// Addresses and networks that may connect; empty lets everybody.
+    pub peer_addresses_allowed: Vec<PeerNetwork>,
     /// Associations at the same time.
     pub associations_max: usize,
+    /// Associations of one IP address at the same time.
+    pub associations_per_peer_max: usize,
     /// The longest PDU that a peer may send, in bytes.
     pub pdu_bytes_max: u32,
     /// From the connection to the end of A-ASSOCIATE.
@@ -27,10 +33,16 @@ pub struct ReceiverConfig {
     pub idle_timeout_ms: u64,
     /// From the command to the last byte of one instance.
     pub instance_timeout_ms: u64,
+    /// What a sender must reach on the average since its command, in bytes of the data set; 0 asks for nothing.
+    pub rate_bytes_per_second_min: u64,
+    /// How long a sender may be slower than that.
+    pub rate_grace_ms: u64,
     /// The largest instance, in bytes.
     pub instance_bytes_max: u64,
     /// Free bytes on the disk below which nothing more is accepted.
     pub disk_free_bytes_min: u64,
+    /// Bytes of refused data sets that are kept for inspection; 0 keeps none.
+    pub quarantine_bytes_max: u64,
 }
 
 impl Default for ReceiverConfig {
@@ -40,13 +52,21 @@ impl Default for ReceiverConfig {
             ae_title: "MAMORU".into(),
             called_ae_checked: true,
             calling_ae_allowed: Vec::new(),
+            peer_addresses_allowed: Vec::new(),
             associations_max: 32,
+            // Twice what a unit or gateway opens when it sends in parallel, and a quarter of all: one that leaks
+            // associations cannot shut the others out.
+            associations_per_peer_max: 8,
             pdu_bytes_max: 131_072,
             artim_timeout_ms: 30_000,
             idle_timeout_ms: 60_000,
             instance_timeout_ms: 600_000,
+            // A modem's pace: no line that carries mammograms is slower, and a place costs a stalling peer at least this.
+            rate_bytes_per_second_min: 1024,
+            rate_grace_ms: 10_000,
             instance_bytes_max: 1 << 30,
             disk_free_bytes_min: 1 << 30,
+            quarantine_bytes_max: 1 << 30,
         }
     }
 }

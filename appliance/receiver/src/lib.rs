@@ -6,16 +6,25 @@
 //! with constant memory per association. After the last byte: bounded pre-scan, comparison of the UIDs with the command,
 //! `fsync`, rename into `spool/`, `fsync` of the folder, row in the queue, committed. Only then status 0000.
 //!
-//! **Refuse.** Out of space or over a limit: A700, and the sender keeps its study. Unreadable: C000; contradicting itself or
-//! its command: A900. A peer that breaks the protocol is aborted; what was acknowledged before stays.
+//! **Refuse.** Out of space or over a limit: A700, and the sender keeps its study. Unreadable: C000; contradicting itself,
+//! its command or an instance that is ours: A900. What C000 and A900 refuse is kept in `quarantine/`, which is bounded. A
+//! peer that breaks the protocol, stalls or trickles is aborted; what was acknowledged before stays. Connections beyond
+//! the limits are rejected as long as few are, and closed beyond.
 //!
 //! **Crash.** `.part` files are removed at the next start; a file in `spool/` without a row is admitted then ([`reread`]).
 //!
 //! Never here: judgement of images, decoding, a peer's text as a path or unescaped in a log.
 
+mod admission;
 mod association;
 mod config;
+mod farewell;
+mod peer_network;
+mod places;
+mod quarantine;
+mod session;
 mod spool;
+mod transfer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,9 +35,19 @@ use queue::{Queue, StateDir};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
 
 pub use config::ReceiverConfig;
+pub use peer_network::{PeerNetwork, PeerNetworkError};
 pub use spool::reread;
+
+use places::Places;
+use quarantine::Quarantine;
+
+/// How long an instance that is being received may take to finish once the service stops; its sender keeps what does not.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+/// Connections that are being told at the same time that there is no place for them.
+const REJECTIONS_MAX: usize = 16;
 
 /// Why the receiver cannot start.
 #[derive(Debug, Error)]
@@ -41,6 +60,9 @@ pub enum ReceiverError {
         /// Why.
         source: std::io::Error,
     },
+    /// The folder for refused data sets cannot be made or read.
+    #[error("quarantine folder cannot be opened: {}", .0.kind())]
+    Quarantine(std::io::Error),
 }
 
 /// What the receiver has done since it started.
@@ -48,12 +70,18 @@ pub enum ReceiverError {
 pub struct Counters {
     /// Associations that were accepted.
     pub associations: AtomicU64,
-    /// Associations that were refused, aborted or broken off.
+    /// Associations that were rejected in their negotiation, aborted or broken off.
     pub associations_failed: AtomicU64,
+    /// Connections that were turned away before an association: address not allowed, or no place.
+    pub connections_refused: AtomicU64,
     /// Instances that were acknowledged, duplicates included.
     pub instances_acknowledged: AtomicU64,
     /// Instances that were answered with a failure.
     pub instances_refused: AtomicU64,
+    /// Instances that were put into the quarantine.
+    pub instances_quarantined: AtomicU64,
+    /// Panics that cost an association or an instance: faults of ours.
+    pub panics: AtomicU64,
 }
 
 /// What all associations share.
@@ -62,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) config: ReceiverConfig,
     pub(crate) queue: Queue,
     pub(crate) state: StateDir,
+    pub(crate) quarantine: Quarantine,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -74,16 +103,17 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens where `config` says.
+    /// Listens where `config` says, and makes the folder `quarantine/` beside the spool.
     ///
     /// # Errors
-    /// [`ReceiverError::Listen`].
+    /// [`ReceiverError`].
     pub async fn bind(config: ReceiverConfig, queue: Queue, state: StateDir) -> Result<Self, ReceiverError> {
         let address = config.listen;
         let failed = |source| ReceiverError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Shared { config, queue, state, counters: Arc::default() };
+        let quarantine = Quarantine::open(&state, config.quarantine_bytes_max).map_err(ReceiverError::Quarantine)?;
+        let shared = Shared { config, queue, state, quarantine, counters: Arc::default() };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
@@ -99,42 +129,91 @@ impl Receiver {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Serves associations until `stop` turns true, then lets those that are open finish their instance.
+    /// Serves associations until `stop` turns true, then lets those that are open finish their instance, within
+    /// [`STOP_GRACE`].
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let most = self.shared.config.associations_max;
-        let places = Arc::new(Semaphore::new(most));
+        let Self { listener, shared, .. } = self;
+        let mut door = Door {
+            places: Places::new(shared.config.associations_max, shared.config.associations_per_peer_max),
+            rejections: Arc::new(Semaphore::new(REJECTIONS_MAX)),
+            tasks: JoinSet::new(),
+            shared,
+        };
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                // Those that have ended come first: nothing of them may pile up while others knock.
+                biased;
                 _ = stop.wait_for(|stop| *stop) => break,
+                Some(ended) = door.tasks.join_next() => {
+                    door.ended(&ended);
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.serve(stream, peer, &places, stop.clone()),
+                Ok((stream, peer)) => door.admit(stream, peer, &stop),
                 Err(error) => {
                     // Out of file descriptors, as a rule: waiting is all that helps.
-                    tracing::warn!(kind = ?error.kind(), "connection could not be accepted");
+                    tracing::warn!(kind = %error.kind(), "connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
-        // All places are free again when the last association has ended.
-        let _ = places.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+        drop(listener);
+        while let Some(ended) = door.tasks.join_next().await {
+            door.ended(&ended);
+        }
     }
+}
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, places: &Arc<Semaphore>, stop: watch::Receiver<bool>) {
-        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
-            // Over the limit: closed at once, so that the listener never stalls.
-            self.shared.counters.associations_failed.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%peer, "connection refused: too many associations");
+/// Who is let in, and who is inside.
+struct Door {
+    shared: Arc<Shared>,
+    places: Arc<Places>,
+    rejections: Arc<Semaphore>,
+    /// One per association and rejection, so never more than both have places.
+    tasks: JoinSet<()>,
+}
+
+impl Door {
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+        let config = &self.shared.config;
+        let allowed = &config.peer_addresses_allowed;
+        if !allowed.is_empty() && !allowed.iter().any(|network| network.contains(peer.ip())) {
+            self.refused(peer, "its address is not allowed");
+            return;
+        }
+        let Some(place) = self.places.take(peer.ip()) else {
+            self.refused(peer, "too many associations");
+            // Those that there is no room to tell are closed at once, so that the listener never stalls.
+            if let Ok(room) = Arc::clone(&self.rejections).try_acquire_owned() {
+                let bytes_max = config.pdu_bytes_max;
+                self.tasks.spawn(async move {
+                    farewell::reject(stream, bytes_max).await;
+                    drop(room);
+                });
+            }
             return;
         };
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
+        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        self.tasks.spawn(async move {
             if let Err(fault) = association::serve(stream, &shared, stop).await {
                 shared.counters.associations_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%peer, reason = %fault, "association ended early");
             }
             drop(place);
         });
+    }
+
+    fn refused(&self, peer: SocketAddr, reason: &'static str) {
+        self.shared.counters.connections_refused.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(%peer, reason, "connection refused");
+    }
+
+    fn ended(&self, ended: &Result<(), JoinError>) {
+        if ended.is_err() {
+            self.shared.counters.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("an association's handling panicked");
+        }
     }
 }

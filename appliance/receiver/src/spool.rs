@@ -1,11 +1,12 @@
 //! One instance on its way to disk.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::uid::IMPLEMENTATION_CLASS;
 use contract::{Digest, Uid};
 use dataset::{Scan, ScanError, ScanLimits, read_file_meta, scan};
 use dimse::{Status, StoreRequest};
@@ -14,8 +15,7 @@ use queue::StateDir;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-/// Our Implementation Class UID, below the UUID root.
-const IMPLEMENTATION_CLASS: &str = "2.25.145137866320264512874113284410526098021";
+use crate::quarantine::Quarantine;
 
 /// Why an instance is not taken. Names no value of it.
 #[derive(Debug, Error)]
@@ -23,9 +23,15 @@ pub(crate) enum SpoolError {
     /// The disk failed or is full.
     #[error("{what}: {}", source.kind())]
     Disk { what: &'static str, source: std::io::Error },
+    /// The disk has less free space than must stay free.
+    #[error("disk is nearly full")]
+    NoSpace,
     /// It is larger than allowed.
     #[error("instance is larger than {0} bytes")]
     TooLarge(u64),
+    /// There is not one byte of it.
+    #[error("data set is empty")]
+    Empty,
     /// The data set did not pass the scan.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -38,10 +44,12 @@ impl SpoolError {
     /// What the sender is told.
     pub(crate) const fn status(&self) -> Status {
         match self {
-            Self::Disk { .. } | Self::TooLarge(_) | Self::Scan(ScanError::Read(_)) => Status::OUT_OF_RESOURCES,
+            Self::Disk { .. } | Self::NoSpace | Self::TooLarge(_) | Self::Scan(ScanError::Read(_)) => {
+                Status::OUT_OF_RESOURCES
+            }
             Self::OtherUid(_) => Status::DATA_SET_MISMATCH,
             Self::Scan(error) if error.is_mismatch() => Status::DATA_SET_MISMATCH,
-            Self::Scan(_) => Status::CANNOT_UNDERSTAND,
+            Self::Empty | Self::Scan(_) => Status::CANNOT_UNDERSTAND,
         }
     }
 }
@@ -54,74 +62,93 @@ pub(crate) struct Incoming {
     pub(crate) calling_ae: AeTitle,
 }
 
+/// What one instance may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpoolLimits {
+    /// Bytes of the whole file, and of its data set after inflation.
+    pub(crate) bytes_max: u64,
+    /// Bytes that must stay free on the disk.
+    pub(crate) disk_free_bytes_min: u64,
+}
+
 /// A file that is being received; it is removed when it is dropped unfinished. Methods block.
 #[derive(Debug)]
 pub(crate) struct SpoolFile {
     incoming: Incoming,
+    limits: SpoolLimits,
     file: File,
-    part: PathBuf,
+    /// Where it is now.
+    path: PathBuf,
     name: String,
     received_at: UnixMillis,
     dataset_offset: u64,
     length: u64,
-    bytes_max: u64,
     whole: Sha256,
     dataset: Sha256,
-    kept: bool,
+    finished: bool,
 }
 
 impl SpoolFile {
-    pub(crate) fn create(state: &StateDir, incoming: Incoming, bytes_max: u64) -> Result<Self, SpoolError> {
+    pub(crate) fn create(state: &StateDir, incoming: Incoming, limits: SpoolLimits) -> Result<Self, SpoolError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if !has_space(&state.incoming(), limits.disk_free_bytes_min) {
+            return Err(SpoolError::NoSpace);
+        }
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let received_at = UnixMillis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX));
         // Unique by process and number; a clock that is set back cannot make two alike, and `create_new` refuses it.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{:013}-{:08x}{number:08x}.dcm", received_at.0, std::process::id());
-        let part = state.incoming().join(format!("{name}.part"));
-        let file = OpenOptions::new().write(true).read(true).create_new(true).open(&part);
-        let file = file.map_err(|source| SpoolError::Disk { what: "spool file cannot be made", source })?;
+        let path = state.incoming().join(format!("{name}.part"));
+        let file = OpenOptions::new().write(true).read(true).create_new(true).open(&path);
+        let file = file.map_err(disk("spool file cannot be made"))?;
         let header = part_10_header(&incoming);
         let mut spool = Self {
             incoming,
+            limits,
             file,
-            part,
+            path,
             name,
             received_at,
             dataset_offset: header.len() as u64,
             length: 0,
-            bytes_max,
             whole: Sha256::new(),
             dataset: Sha256::new(),
-            kept: false,
+            finished: false,
         };
         spool.append(&header)?;
         Ok(spool)
     }
 
-    /// Appends bytes of the data set.
+    /// Appends bytes of the data set. The disk is asked again each time: many instances may be coming in at once.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
-        if self.length + bytes.len() as u64 > self.bytes_max {
-            return Err(SpoolError::TooLarge(self.bytes_max));
+        if self.length + bytes.len() as u64 > self.limits.bytes_max {
+            return Err(SpoolError::TooLarge(self.limits.bytes_max));
+        }
+        if !has_space(&self.path, self.limits.disk_free_bytes_min) {
+            return Err(SpoolError::NoSpace);
         }
         self.dataset.update(bytes);
         self.append(bytes)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
-        self.file
-            .write_all(bytes)
-            .map_err(|source| SpoolError::Disk { what: "spool file cannot be written", source })?;
+        self.file.write_all(bytes).map_err(disk("spool file cannot be written"))?;
         self.whole.update(bytes);
         self.length += bytes.len() as u64;
         Ok(())
     }
 
     /// Checks the data set and makes file and name durable.
-    pub(crate) fn finish(mut self, state: &StateDir) -> Result<ReceivedInstance, SpoolError> {
-        let disk = |what: &'static str| move |source| SpoolError::Disk { what, source };
-        self.file.seek(std::io::SeekFrom::Start(self.dataset_offset)).map_err(disk("spool file cannot be read"))?;
-        let found = scan(&mut self.file, &self.incoming.transfer_syntax, &ScanLimits::default())?;
+    pub(crate) fn finish(&mut self, state: &StateDir) -> Result<ReceivedInstance, SpoolError> {
+        if self.length == self.dataset_offset {
+            return Err(SpoolError::Empty);
+        }
+        self.file.seek(SeekFrom::Start(self.dataset_offset)).map_err(disk("spool file cannot be read"))?;
+        // Never more than the default: a file that was acknowledged must pass `reread` too.
+        let inflated_bytes_max = ScanLimits::default().inflated_bytes_max.min(self.limits.bytes_max);
+        let limits = ScanLimits { inflated_bytes_max, ..ScanLimits::default() };
+        let found = scan(&mut self.file, &self.incoming.transfer_syntax, &limits)?;
         let request = &self.incoming.request;
         if found.sop_instance != request.sop_instance {
             return Err(SpoolError::OtherUid("SOP Instance UID"));
@@ -130,11 +157,12 @@ impl SpoolFile {
             return Err(SpoolError::OtherUid("SOP Class UID"));
         }
         self.file.sync_all().map_err(disk("spool file cannot be synced"))?;
-        fs::rename(&self.part, state.spool().join(&self.name)).map_err(disk("spool file cannot be renamed"))?;
-        self.kept = true;
-        File::open(state.spool())
-            .and_then(|folder| folder.sync_all())
-            .map_err(disk("spool folder cannot be synced"))?;
+        let spooled = state.spool().join(&self.name);
+        fs::rename(&self.path, &spooled).map_err(disk("spool file cannot be renamed"))?;
+        self.path = spooled;
+        let folder = File::open(state.spool()).and_then(|folder| folder.sync_all());
+        folder.map_err(disk("spool folder cannot be synced"))?;
+        self.finished = true;
         let file = StoredFile {
             name: self.name.clone(),
             len: self.length,
@@ -143,15 +171,46 @@ impl SpoolFile {
         let dataset_sha256 = Digest::from_bytes(self.dataset.clone().finalize().into());
         Ok(received(found, &self.incoming, file, dataset_sha256, self.received_at))
     }
+
+    /// Its name in the spool.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Removes it, though it is finished. What cannot be removed is a duplicate at the next start.
+    pub(crate) fn remove(mut self) {
+        self.finished = false;
+    }
+
+    /// Puts it into the quarantine, or removes it; false when it was not kept.
+    pub(crate) fn keep_refused(mut self, quarantine: &Quarantine, status: Status) -> std::io::Result<bool> {
+        self.finished = false;
+        if !has_space(&self.path, self.limits.disk_free_bytes_min) {
+            return Ok(false);
+        }
+        let name = format!("{}.{status}.dcm", self.name.trim_end_matches(".dcm"));
+        let kept = quarantine.keep(&self.path, name, self.length)?;
+        self.finished = kept;
+        Ok(kept)
+    }
 }
 
 impl Drop for SpoolFile {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.finished {
             // What cannot be removed now is removed at the next start.
-            let _ = fs::remove_file(&self.part);
+            let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+fn disk(what: &'static str) -> impl FnOnce(std::io::Error) -> SpoolError {
+    move |source| SpoolError::Disk { what, source }
+}
+
+fn has_space(path: &Path, free_min: u64) -> bool {
+    // A disk that cannot even be asked is not one to promise anything on.
+    rustix::fs::statvfs(path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= free_min)
 }
 
 fn received(
@@ -238,4 +297,40 @@ fn digests(file: &mut File, dataset_offset: u64) -> std::io::Result<(Digest, Dig
         length += count as u64;
     }
     Ok((Digest::from_bytes(whole.finalize().into()), Digest::from_bytes(dataset.finalize().into()), length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn garbage(state: &StateDir) -> SpoolFile {
+        let uid = |text| Uid::parse(text).unwrap();
+        let request = StoreRequest { message_id: 1, sop_class: uid("1.2"), sop_instance: uid("1.2.3") };
+        let incoming = Incoming {
+            request,
+            transfer_syntax: uid("1.2.840.10008.1.2.1"),
+            calling_ae: AeTitle::parse("UNIT").unwrap(),
+        };
+        let limits = SpoolLimits { bytes_max: 1000, disk_free_bytes_min: 0 };
+        let mut file = SpoolFile::create(state, incoming, limits).unwrap();
+        file.write(&[0xAB; 100]).unwrap();
+        assert_eq!(file.finish(state).unwrap_err().status(), Status::CANNOT_UNDERSTAND);
+        file
+    }
+
+    #[test]
+    fn below_the_watermark_nothing_is_written_or_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::create(folder.path()).unwrap();
+        let quarantine = Quarantine::open(&state, 1 << 20).unwrap();
+        let kept = || fs::read_dir(folder.path().join("quarantine")).unwrap().count();
+        assert!(garbage(&state).keep_refused(&quarantine, Status::CANNOT_UNDERSTAND).unwrap());
+        assert_eq!(kept(), 1);
+        let mut file = garbage(&state);
+        // The disk fills up while the instance comes in.
+        file.limits.disk_free_bytes_min = u64::MAX;
+        assert!(matches!(file.write(&[1]), Err(SpoolError::NoSpace)));
+        assert!(!file.keep_refused(&quarantine, Status::CANNOT_UNDERSTAND).unwrap());
+        assert_eq!((kept(), fs::read_dir(state.incoming()).unwrap().count()), (1, 0));
+    }
 }

@@ -134,7 +134,7 @@ fn breast(side: Laterality, images: &[(View, f64)]) -> BreastFinding {
 fn image(number: u32, outcome: InstanceOutcome) -> ReportedImage {
     ReportedImage {
         key: InstanceKey(Uid::derived(&["example image", &number.to_string()])),
-        sop_class: Uid::derived(&["example class"]),
+        sop_class: Uid::parse("1.2.840.10008.5.1.4.1.1.1.2").unwrap_or_else(|_| Uid::derived(&["no class"])),
         series: None,
         spool_name: format!("image-{number}"),
         outcome,

@@ -6,6 +6,7 @@ use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use domain::findings::ModelId;
 use domain::{ImageFinding, NOTICE, ReportedImage, ResultKind, Sop, StudyReport};
 use drawing::Picture;
 
@@ -16,6 +17,8 @@ use crate::{ResultError, ResultObject, file_name, wording};
 const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// To be raised with every change of the pages: one UID never names two different objects.
 const LAYOUT: &str = "1";
+/// More than any legal value of the patient and study attributes has, in UTF-8 (PN: three groups of 64 characters).
+const PATIENT_BYTES_MAX: usize = 1_024;
 /// Far behind the series of modalities, which count from 1.
 const SERIES_NUMBER: &str = "9401";
 /// Not MG, though the grey values came from there: rules that route or hang all of modality MG, above all back to this
@@ -80,7 +83,8 @@ impl Capture<'_> {
         Uid::derived(&["mamoru result", LAYOUT, version, &fingerprint, &self.name, &drawn])
     }
 
-    /// SOP Common and General Image modules.
+    /// SOP Common and General Image modules. Times are UTC, but Timezone Offset From UTC (0008,0201) is left out: it would
+    /// govern the modality's Study Time too, which is repeated as it was.
     fn general(&self, sop: &Sop) -> Vec<Element> {
         let time = Civil::of(self.report.last_received_at);
         // Later revisions sort later. From a thousandth object on numbers meet those of the next revision, which is
@@ -91,28 +95,25 @@ impl Capture<'_> {
             text(tags::SOP_INSTANCE_UID, VR::UI, sop.instance.as_str()),
             text(tags::INSTANCE_CREATION_DATE, VR::DA, &time.da()),
             text(tags::INSTANCE_CREATION_TIME, VR::TM, &time.tm()),
-            text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, "+0000"),
             text(tags::INSTANCE_NUMBER, VR::IS, &number.min(i32::MAX as u64).to_string()),
             text(tags::CONTENT_DATE, VR::DA, &time.da()),
             text(tags::CONTENT_TIME, VR::TM, &time.tm()),
             text(tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY"),
             text(tags::PATIENT_ORIENTATION, VR::CS, ""),
-            // No name and no identifier of a person is drawn.
-            text(tags::BURNED_IN_ANNOTATION, VR::CS, "NO"),
             text(tags::IMAGE_COMMENTS, VR::LT, &free_text(&self.comments(), 10_240)),
         ]
     }
 
     fn comments(&self) -> String {
         let revision = wording::supersedes(self.report).map(|text| format!("{text}."));
-        let untrained = self.report.model.as_ref().and_then(wording::untrained).map(|text| format!("{text}."));
+        let untrained = self.model().and_then(wording::untrained).map(|text| format!("{text}."));
         let first = [Some(NOTICE.to_owned()), revision, untrained].into_iter().flatten();
         first.chain(self.comments.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 
     /// General Series, General Equipment and SC Equipment modules.
     fn series_and_device(&self) -> Vec<Element> {
-        let series = Uid::derived(&["mamoru series", self.report.study.0.as_str()]);
+        let series = self.report.study.result_series();
         vec![
             text(tags::MODALITY, VR::CS, MODALITY),
             text(tags::SERIES_INSTANCE_UID, VR::UI, series.as_str()),
@@ -137,11 +138,20 @@ impl Capture<'_> {
         // Where the image's is not given, the series needs a laterality: this one shows both breasts.
         let laterality = self.shown.map_or("B", |finding| finding.laterality.letter());
         elements.push(text(tags::IMAGE_LATERALITY, VR::CS, laterality));
-        if let Some(finding) = self.shown {
-            // Beyond the IOD, which makes this a Standard Extended SOP Class (PS3.2 section 3.11.3): viewers sort by it.
-            elements.push(text(tags::VIEW_POSITION, VR::CS, finding.view.term()));
-        }
+        let Some(finding) = self.shown else {
+            // No name and no identifier of a person is drawn. Of a page with an image this cannot be said: the image's
+            // own pixels may hold some, as those of digitised film do.
+            elements.push(text(tags::BURNED_IN_ANNOTATION, VR::CS, "NO"));
+            return elements;
+        };
+        // Beyond the IOD, which makes this a Standard Extended SOP Class (PS3.2): viewers sort by it.
+        elements.push(text(tags::VIEW_POSITION, VR::CS, finding.view.term()));
         elements
+    }
+
+    /// That of the image that is shown, or of the study.
+    fn model(&self) -> Option<&ModelId> {
+        self.shown.map(|finding| &finding.model).or(self.report.model.as_ref())
     }
 
     fn derivation_text(&self) -> String {
@@ -149,8 +159,7 @@ impl Capture<'_> {
             Some(_) => "Class activation map drawn over the image.",
             None => "Summary of the scores of the study's images.",
         };
-        let model = self.shown.map(|finding| &finding.model).or(self.report.model.as_ref());
-        let Some(model) = model else {
+        let Some(model) = self.model() else {
             return format!("{made} No image was scored.");
         };
         let engine = self.shown.map(|finding| finding.engine.as_str()).or(self.report.engine.as_deref());
@@ -165,7 +174,8 @@ impl Capture<'_> {
 }
 
 /// Patient and General Study modules. What the images lacked is empty where the standard wants the element (type 2),
-/// and otherwise absent.
+/// and otherwise absent. A value of a length that none may have counts as lacking: cut, an identifier would be another
+/// one, and whole, it may not fit into its element and would cost the study its results.
 fn patient_and_study(report: &StudyReport) -> Vec<Element> {
     let from = &report.patient_study;
     let required = [
@@ -183,8 +193,9 @@ fn patient_and_study(report: &StudyReport) -> Vec<Element> {
         (tags::ISSUER_OF_PATIENT_ID, VR::LO, &from.issuer_of_patient_id),
         (tags::STUDY_DESCRIPTION, VR::LO, &from.study_description),
     ];
-    let required = required.into_iter().map(|(tag, vr, value)| text(tag, vr, value.as_deref().unwrap_or_default()));
-    let optional = optional.into_iter().filter_map(|(tag, vr, value)| Some(text(tag, vr, value.as_deref()?)));
+    let sound = |value: &Option<String>| value.clone().filter(|value| value.len() <= PATIENT_BYTES_MAX);
+    let required = required.into_iter().map(|(tag, vr, value)| text(tag, vr, &sound(value).unwrap_or_default()));
+    let optional = optional.into_iter().filter_map(|(tag, vr, value)| Some(text(tag, vr, &sound(value)?)));
     let study = text(tags::STUDY_INSTANCE_UID, VR::UI, report.study.0.as_str());
     required.chain(optional).chain([study]).collect()
 }

@@ -25,8 +25,8 @@ pub(crate) fn object(
 ) -> Result<ResultObject, ResultError> {
     let picture = match png.map(Picture::from_png) {
         Some(Ok(picture)) => Ok(picture),
-        Some(Err(_)) => Err("The heat map's file is damaged: the map cannot be shown."),
-        None => Err("The heat map's file is gone: the map cannot be shown."),
+        Some(Err(_)) => Err("The heat map's file cannot be read: the map is not shown."),
+        None => Err("The heat map's file is gone: the map is not shown."),
     };
     let comments = vec![
         format!("Heat map of {}, score of this image {}.", wording::view(finding), wording::score(finding.score)),
@@ -59,7 +59,7 @@ fn draw(report: &StudyReport, number: u32, finding: &ImageFinding, picture: Resu
     let lines = [
         format!("Image {number} of {}. {revision}. Score of this image, not of the breast.", report.images.len()),
         format!("Model {}, engine {}.", wording::model(&finding.model), finding.engine),
-        format!("{} Left: the image by its own window. Right: with the map.", wording::NOT_CALIBRATED),
+        format!("{} Right: the map over the image on the left.", wording::NOT_CALIBRATED),
     ];
     for (line, row) in lines.iter().zip((BANNER_ROWS + 62..).step_by(26)) {
         page.write((MARGIN, row), room, line, Size::Normal, QUIET);

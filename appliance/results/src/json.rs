@@ -46,7 +46,9 @@ pub struct DocumentJson {
 ///   }, {
 ///     "instance": "...", "outcome": "failed", "reason": {"code": "decode_damaged", "text": "for people"}
 ///   }],
-///   "model": {"name": "...", "version": "...", "label": "untrained | research", "network": "sha256", "preprocess": "sha256"},
+///   "model": {
+///     "name": "...", "version": "...", "label": "untrained | research", "network": "sha256", "preprocess": "sha256"
+///   },
 ///   "engine": "tract",
 ///   "timings_ms": {"decode": 1.0, "preprocess": 1.0, "network": 1.0, "render": 1.0}
 /// }

@@ -58,10 +58,11 @@ impl fmt::Debug for ResultObject {
 }
 
 /// Makes the objects of `kinds`, one at a time, and gives each to `sink`: the JSON document, the summary, then the heat
-/// maps of the scored images in the order of the report. So only one object is in memory, at most about 40 MB.
+/// maps of the scored images in the order of the report. Only one object is in memory: about 20 MB with what it is made
+/// from, four times as much for the largest heat map that is read.
 ///
-/// `heatmap` gives the PNG that was drawn for an image, as 8-bit RGB. Where it gives none, or a damaged one, the page of
-/// this image says so in place of the map.
+/// `heatmap` gives the PNG that was drawn for an image, as 8-bit RGB. Where it gives none, or a damaged one, the page
+/// of this image says so in place of the map.
 ///
 /// # Errors
 /// The first of `sink`, or [`ResultError`]; objects that were given before stay.

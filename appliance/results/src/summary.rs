@@ -16,10 +16,10 @@ const CARDS_TOP: u32 = 290;
 const CARD_ROWS: u32 = 240;
 const CARD_COLUMNS: u32 = (ROOM - MARGIN / 2) / 2;
 /// Where the lines of the images begin.
-const IMAGES_TOP: u32 = 640;
+const IMAGES_TOP: u32 = 692;
 const LINE_ROWS: u32 = 28;
 /// Lines that fit.
-const LINES_MAX: usize = 20;
+const LINES_MAX: usize = 19;
 /// Where the words on model and engine begin.
 const FOOTER_TOP: u32 = 1250;
 
@@ -72,13 +72,14 @@ fn draw(report: &StudyReport) -> Picture {
         draw_breast(&mut page, report, side, left);
     }
     let method = report.breasts.first().map(|breast| wording::aggregation(breast.aggregation));
-    let aggregation = method.map(|text| format!("Breast from its images: {text}. "));
+    let aggregation = method.map(|text| format!("Score of a breast: {text}."));
     let lines = [
         format!("Scores from 0 to 1. {}", wording::NOT_CALIBRATED),
-        format!("{}Scores of different numbers of images do not compare.", aggregation.unwrap_or_default()),
+        "Scores of breasts with different numbers of images do not compare.".to_owned(),
+        aggregation.unwrap_or_default(),
     ];
-    for (line, top) in lines.iter().zip((CARDS_TOP + CARD_ROWS + 14..).step_by(22)) {
-        page.write((MARGIN, top), ROOM, line, Size::Small, QUIET);
+    for (line, top) in lines.iter().zip((CARDS_TOP + CARD_ROWS + 14..).step_by(24)) {
+        page.write((MARGIN, top), ROOM, line, Size::Normal, QUIET);
     }
     draw_images(&mut page, report);
     draw_footer(&mut page, report);
@@ -92,8 +93,8 @@ fn draw_title(page: &mut Picture, report: &StudyReport) {
     page.write((MARGIN, BANNER_ROWS + 76), ROOM, &study, Size::Normal, QUIET);
     let why = wording::trigger(report.trigger);
     match wording::supersedes(report) {
-        Some(text) => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("{text}: {why}"), Size::Normal, WARNING),
-        None => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("Revision 1: {why}"), Size::Normal, QUIET),
+        Some(text) => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("{text}; {why}."), Size::Normal, WARNING),
+        None => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("Revision 1, {why}."), Size::Normal, QUIET),
     }
     let alarm = match &report.model {
         Some(model) => wording::untrained(model),
@@ -128,12 +129,12 @@ fn draw_breast(page: &mut Picture, report: &StudyReport, side: Laterality, left:
 fn draw_images(page: &mut Picture, report: &StudyReport) {
     let Tally { scored, excluded, failed } = report.tally();
     let title = format!("IMAGES: {scored} scored, {excluded} excluded, {failed} failed");
-    page.write((MARGIN, IMAGES_TOP - 56), ROOM, &title, Size::Normal, TEXT);
-    page.fill(MARGIN, IMAGES_TOP - 28, ROOM, 2, RULE);
+    page.write((MARGIN, IMAGES_TOP - 46), ROOM, &title, Size::Normal, TEXT);
+    page.fill(MARGIN, IMAGES_TOP - 16, ROOM, 2, RULE);
     let images = in_order_of_interest(report);
     let fitting = if images.len() > LINES_MAX { LINES_MAX - 1 } else { images.len() };
     let (shown, rest) = images.split_at(fitting);
-    let mut top = IMAGES_TOP - 14;
+    let mut top = IMAGES_TOP;
     for (number, image) in shown {
         draw_image(page, *number, image, top);
         top += LINE_ROWS;

@@ -47,17 +47,17 @@ pub(crate) fn basis(breast: &BreastFinding) -> String {
 
 pub(crate) const fn trigger(trigger: Trigger) -> &'static str {
     match trigger {
-        Trigger::AllViews => "all expected views arrived",
-        Trigger::QuietTime => "nothing more arrived",
-        Trigger::HardCap => "longest wait was over",
+        Trigger::AllViews => "reported when all expected views were there",
+        Trigger::QuietTime => "reported when nothing more arrived",
+        Trigger::HardCap => "reported when the longest wait was over",
     }
 }
 
 pub(crate) const fn aggregation(aggregation: Aggregation) -> &'static str {
     match aggregation {
-        Aggregation::Reference => "reference method, 1 - (1 - mean of p^2)^n",
-        Aggregation::Mean => "mean",
-        Aggregation::Max => "largest",
+        Aggregation::Reference => "1 - (1 - mean of squares)^n over its n images, the reference method",
+        Aggregation::Mean => "the mean of its images",
+        Aggregation::Max => "the largest of its images",
     }
 }
 

@@ -1,11 +1,14 @@
 //! A Part 10 file to send.
 
 use std::fs::File;
+use std::io::{BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use contract::{Uid, transfer_syntax as syntax};
 use dataset::{ScanLimits, read_file_meta, scan};
-use dicom_transfer_syntax_registry::entries::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
+
+use dicom_object::InMemDicomObject;
+use dicom_transfer_syntax_registry::{TransferSyntaxIndex as _, TransferSyntaxRegistry};
 
 use crate::ScuError;
 
@@ -70,17 +73,17 @@ impl Object {
         if self.dataset_bytes > CONVERT_BYTES_MAX {
             return Err(failed("too large to be converted to the peer's transfer syntax"));
         }
+        let registered =
+            |uid: &str| TransferSyntaxRegistry.get(uid).ok_or_else(|| failed("has an unknown transfer syntax"));
+        let (from, to) = (registered(self.transfer_syntax.as_str())?, registered(to)?);
+        let mut file = File::open(&self.path).map_err(|error| failed(&error.kind().to_string()))?;
+        file.seek(SeekFrom::Start(self.dataset_offset)).map_err(|error| failed(&error.kind().to_string()))?;
         // The file passed the bounded scan: `dicom-object` can be trusted with it.
-        let object =
-            dicom_object::open_file(&self.path).map_err(|_| failed("cannot be read to convert its transfer syntax"))?;
-        let registered = if to == syntax::IMPLICIT_LE {
-            IMPLICIT_VR_LITTLE_ENDIAN.erased()
-        } else {
-            EXPLICIT_VR_LITTLE_ENDIAN.erased()
-        };
+        let object = InMemDicomObject::read_dataset_with_ts(BufReader::new(file), from)
+            .map_err(|_| failed("cannot be read to convert its transfer syntax"))?;
         let mut bytes = Vec::new();
         object
-            .write_dataset_with_ts(&mut bytes, &registered)
+            .write_dataset_with_ts(&mut bytes, to)
             .map_err(|_| failed("cannot be converted to the peer's transfer syntax"))?;
         Ok(bytes)
     }

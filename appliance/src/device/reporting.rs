@@ -88,6 +88,7 @@ impl Reporter {
         match assemble(study, &record.instances, &record.reported, &self.policy, now()) {
             Assembly::UpToDate | Assembly::Undecided => Ok(None),
             Assembly::Until(until) => Ok(Some(until)),
+            Assembly::Silent(reported) => Ok(self.queue.note_reported(study, &reported).map(|()| None)?),
             Assembly::Ready(report) => self.hand_over(&report).map(|()| None),
         }
     }

@@ -145,6 +145,27 @@ impl Topology {
         }
     }
 
+    /// EfficientNet-B0 with one output neuron: 4,008,829 parameters. Small enough to be trained whole before it grows.
+    #[must_use]
+    pub fn efficientnet_b0() -> Self {
+        let stage = |expansion, kernel, stride, channels, blocks| Stage { expansion, kernel, stride, channels, blocks };
+        Self {
+            name: "efficientnet_b0".into(),
+            stem_channels: 32,
+            stages: vec![
+                stage(1, 3, 1, 16, 1),
+                stage(6, 3, 2, 24, 2),
+                stage(6, 5, 2, 40, 2),
+                stage(6, 3, 2, 80, 3),
+                stage(6, 5, 1, 112, 3),
+                stage(6, 5, 2, 192, 4),
+                stage(6, 3, 1, 320, 1),
+            ],
+            head_channels: 1280,
+            first_trained_stage: 6,
+        }
+    }
+
     /// The blocks in order.
     #[must_use]
     pub fn blocks(&self) -> Vec<Block> {
@@ -269,6 +290,14 @@ mod tests {
         assert_eq!(network.blocks().len(), 32);
         assert_eq!(network.parameter_count(), 17_550_409);
         assert_eq!(network.trained_parameter_count(), 5_278_197);
+    }
+
+    #[test]
+    fn the_small_network_is_torchvisions() {
+        let network = Topology::efficientnet_b0();
+        assert_eq!(network.blocks().len(), 16);
+        // torchvision's efficientnet_b0 has 5,288,548 with its 1,000 classes.
+        assert_eq!(network.parameter_count(), 5_288_548 - 1_281_000 + 1_281);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod attributes;
 pub mod part10;
 pub mod pixels;
 pub mod scan;
+pub mod testing;
 
 pub use attributes::{Header, InspectError, PixelHeader, inspect, read_pixel_header};
 pub use part10::{FileMeta, Part10Error, read_file_meta};

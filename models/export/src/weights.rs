@@ -71,6 +71,11 @@ impl Weights {
         Ok(Self(tensors))
     }
 
+    /// All tensors with their names, in the names' order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
     /// The tensor called `name`.
     pub(crate) fn get(&self, name: &str) -> Result<&Tensor, WeightsError> {
         self.0.get(name).ok_or_else(|| WeightsError::Missing(name.into()))

@@ -6,6 +6,7 @@ use std::io::Cursor;
 
 use contract::PreprocessSpec;
 use criterion::{Criterion, criterion_group, criterion_main};
+use dataset::testing::DataSetWriter;
 use imaging::codec::testing::{LosslessOptions, encode_lossless, noise};
 use imaging::codec::{FrameSpec, jpeg_lossless};
 use imaging::{decode, prepare};
@@ -27,29 +28,8 @@ fn samples() -> Vec<u16> {
 
 /// A Part 10 file in Explicit VR Little Endian.
 fn file(samples: &[u16]) -> Vec<u8> {
-    let mut bytes = [vec![0; 128], b"DICM".to_vec()].concat();
-    let mut element = |group: u16, element: u16, vr: &str, value: &[u8]| {
-        bytes.extend([group.to_le_bytes(), element.to_le_bytes()].concat());
-        bytes.extend(vr.as_bytes());
-        if vr == "OW" {
-            bytes.extend([0, 0]);
-            bytes.extend((value.len() as u32).to_le_bytes());
-        } else {
-            bytes.extend((value.len() as u16).to_le_bytes());
-        }
-        bytes.extend(value);
-    };
-    element(2, 0x10, "UI", b"1.2.840.10008.1.2.1\0");
-    element(8, 0x16, "UI", b"1.2.840.10008.5.1.4.1.1.1.2\0");
-    element(8, 0x18, "UI", b"1.2.3.4\0");
-    element(0x20, 0x0D, "UI", b"1.2.3.5\0");
-    element(0x28, 4, "CS", b"MONOCHROME2 ");
-    for (tag, value) in [(0x10, ROWS), (0x11, COLUMNS), (0x100, 16), (0x101, 12), (0x102, 11), (0x103, 0)] {
-        element(0x28, tag, "US", &value.to_le_bytes());
-    }
-    let pixels: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    element(0x7FE0, 0x10, "OW", &pixels);
-    bytes
+    let writer = DataSetWriter::part_10().uids("1.2.840.10008.5.1.4.1.1.1.2", "1.2.3.4", "1.2.3.5");
+    writer.grey(ROWS, COLUMNS, 16, 12).samples(samples).bytes
 }
 
 fn full_size(criterion: &mut Criterion) {

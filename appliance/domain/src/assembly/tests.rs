@@ -148,3 +148,17 @@ fn the_fingerprint_leaves_times_out() {
     }
     assert_ne!(slower.fingerprint(), report.fingerprint());
 }
+
+#[test]
+fn our_own_results_coming_back_make_no_revision() {
+    let own = || Some(InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
+    let mut records = four_views(0);
+    let reported = Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    records.push(record(9, 50, own()));
+    let all: Reported =
+        Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    assert_eq!(at(&records, &reported, 60), Assembly::Silent(all.clone()));
+    assert_eq!(at(&records, &all, 60), Assembly::UpToDate);
+    records.push(record(10, 60, scored(Laterality::Left, View::CranioCaudal, 0.2)));
+    assert_eq!(ready(at(&records, &reported, 1_000)).revision, 2, "beside a new image they are listed");
+}

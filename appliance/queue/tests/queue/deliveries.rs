@@ -91,6 +91,11 @@ fn a_report_is_handed_over_once_and_survives() {
     std::fs::write(state.spool().join(&late.spool.name), "late").unwrap();
     queue.admit(&late).unwrap();
     assert_eq!(queue.open_studies().unwrap(), [study(7)], "a late image opens its study again");
+    let mut noted = handed_over.clone();
+    noted.instances.insert(late.key);
+    queue.note_reported(&study(7), &noted).unwrap();
+    assert!(queue.open_studies().unwrap().is_empty(), "and one that needs no report closes it");
+    assert!(matches!(queue.note_reported(&study(7), &Reported { revision: 2, ..noted }), Err(QueueError::Revision)));
 }
 
 #[test]

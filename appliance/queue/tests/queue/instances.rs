@@ -185,3 +185,28 @@ fn a_state_folder_in_use_is_left_alone() {
     drop(queue);
     assert_eq!(open(folder.path()).0.counts().unwrap().waiting, 1);
 }
+
+#[test]
+fn an_instance_whose_file_was_lost_is_taken_again_and_reported_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    let first = spool(&state, 1);
+    queue.admit(&first).unwrap();
+    drop(queue);
+    std::fs::remove_file(state.spool().join(&first.spool.name)).unwrap();
+    let (queue, state, _) = open(folder.path());
+    let reported = domain::Reported { revision: 1, instances: [first.key.clone()].into() };
+    queue.hand_over(&first.study, &reported, &[]).unwrap();
+    assert!(queue.open_studies().unwrap().is_empty());
+    assert_eq!(queue.admit(&spool(&state, 1)).unwrap(), Admission::New);
+    assert_eq!(queue.admit(&spool(&state, 1)).unwrap(), Admission::Duplicate);
+    let check = |queue: &queue::Queue| {
+        let counts = queue.counts().unwrap();
+        assert_eq!((counts.waiting, counts.decided, counts.studies_open), (1, 0, 1));
+        let study = queue.study(&first.study).unwrap().unwrap();
+        assert_eq!((study.instances.len(), study.reported.revision), (1, 1), "the next revision is the second");
+    };
+    check(&queue);
+    drop(queue);
+    check(&open(folder.path()).0);
+}

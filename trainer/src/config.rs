@@ -1,0 +1,385 @@
+//! The configuration of a run, as TOML. Defaults are the reference method's; a run folder keeps the resolved file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use contract::{PreprocessSpec, Topology};
+use serde::{Deserialize, Serialize};
+
+use crate::augment::Augmentation;
+use crate::data::Background;
+use crate::error::{Result, TrainerError};
+use crate::network::{BatchNorm, Network};
+use crate::optimiser::Method;
+use crate::schedule::Schedule;
+
+/// Everything that decides what a run does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// From which all random numbers follow.
+    pub seed: u64,
+    /// libtorch's threads; 0 leaves the choice to it. Another number changes the last bits of a run.
+    pub threads: u32,
+    /// Where images and labels are.
+    pub data: DataConfig,
+    /// How images become the network's input; the appliance will do the same.
+    pub preprocess: PreprocessSpec,
+    /// Which network, and from where its weights come.
+    pub network: NetworkConfig,
+    /// How images are changed while training.
+    pub augmentation: Augmentation,
+    /// How many images a step sees.
+    pub batch: BatchConfig,
+    /// How weights move.
+    pub optimiser: OptimiserConfig,
+    /// How long.
+    pub training: TrainingConfig,
+}
+
+/// Where images and labels are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// The folder with the table, see `data::table`.
+    pub folder: PathBuf,
+    /// Share of the patients put apart when the table has no split.
+    pub validation_share: f64,
+    /// Background of pictures that are no DICOM files.
+    pub background: Background,
+    /// Go on without images that cannot be used: they are counted and listed. Otherwise they are an error.
+    pub leave_out: bool,
+    /// Folder of prepared images; below the run folder when it is not set.
+    pub cache: Option<PathBuf>,
+    /// The most bytes of that folder.
+    pub cache_bytes_max: u64,
+    /// Threads that decode and load.
+    pub loader_threads: usize,
+    /// Keep the frozen parts' output of so many augmented variants of each image, and train from them; 0 keeps none.
+    pub cache_features: u32,
+}
+
+/// Which network, and from where its weights come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// `efficientnet_b4` or `efficientnet_b0`.
+    pub topology: String,
+    /// Starting weights; without a file the seeded ones of `export`, which know nothing.
+    pub weights: Option<PathBuf>,
+    /// The first part that is trained, by torchvision's name: `features.7` is the reference, `features.0` the whole.
+    pub trained_from: String,
+    /// Start with a new classifier even when the file has one.
+    pub new_classifier: bool,
+    /// Training images over which the batch norms' statistics are taken before the first step, without changing what
+    /// the network computes; 0 takes none. Weights with folded batch norms need it.
+    pub calibration_images: usize,
+    /// Statistics of trained batch norms.
+    pub batch_norm: BatchNorm,
+    /// Dropout before the classifier; torchvision's is 0.4 for B4 and 0.2 for B0.
+    pub dropout: f64,
+    /// Stochastic depth of the last block; torchvision's is 0.2.
+    pub stochastic_depth: f64,
+}
+
+/// How many images a step sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchConfig {
+    /// Prediction ids per batch; all their images are in it.
+    pub breasts: usize,
+    /// The most images that go through the network at once, to limit memory; 0: all of the batch. Batch norms then see
+    /// so many images at once.
+    pub images_per_pass: usize,
+    /// Batches whose gradients are averaged for one step.
+    pub accumulation: usize,
+}
+
+/// How weights move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimiserConfig {
+    /// Adam or AdamW.
+    pub method: Method,
+    /// Learning rate.
+    pub rate: f64,
+    /// Factor on the learning rate, by torchvision's name of the part (`features.0` to the head, with the classifier).
+    pub rate_factors: BTreeMap<String, f64>,
+    /// Weight decay of weights that are no biases or batch norms.
+    pub weight_decay: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Bad epochs in a row that the plateau schedule bears before it lowers the rate.
+    pub plateau_patience: u32,
+    /// Epochs in which the cosine schedule warms up.
+    pub warm_up_epochs: f64,
+    /// Limit of the gradients' norm; 0: none.
+    pub clip_norm: f64,
+    /// Labels become this share of 1/2 and the rest themselves.
+    pub label_smoothing: f64,
+    /// Decay per step of an exponential moving average of all weights, which is then validated and kept; 0: none.
+    pub average_decay: f64,
+}
+
+/// How long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The most epochs.
+    pub epochs: u32,
+    /// Stop after so many epochs without an improvement of the validation loss ...
+    pub stop_patience: u32,
+    /// ... by at least this.
+    pub stop_improvement: f64,
+    /// By what the best epoch is chosen.
+    pub keep: Keep,
+}
+
+/// By what the best epoch is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The lowest class-balanced validation loss: the reference.
+    Loss,
+    /// The highest validation AUC per breast.
+    Auc,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            threads: 0,
+            data: DataConfig::default(),
+            preprocess: PreprocessSpec::reference(),
+            network: NetworkConfig::default(),
+            augmentation: Augmentation::default(),
+            batch: BatchConfig::default(),
+            optimiser: OptimiserConfig::default(),
+            training: TrainingConfig::default(),
+        }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            validation_share: 0.2,
+            background: Background::Detect,
+            leave_out: false,
+            cache: None,
+            cache_bytes_max: 100 << 30,
+            loader_threads: 2,
+            cache_features: 0,
+        }
+    }
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            topology: "efficientnet_b4".into(),
+            weights: None,
+            trained_from: "features.7".into(),
+            new_classifier: false,
+            calibration_images: 0,
+            batch_norm: BatchNorm::Batch,
+            dropout: 0.4,
+            stochastic_depth: 0.2,
+        }
+    }
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self { breasts: 8, images_per_pass: 0, accumulation: 1 }
+    }
+}
+
+impl Default for OptimiserConfig {
+    fn default() -> Self {
+        Self {
+            method: Method::Adam,
+            rate: 1e-3,
+            rate_factors: BTreeMap::new(),
+            weight_decay: 0.0,
+            schedule: Schedule::Plateau,
+            plateau_patience: 1,
+            warm_up_epochs: 0.0,
+            clip_norm: 0.0,
+            label_smoothing: 0.0,
+            average_decay: 0.0,
+        }
+    }
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self { epochs: 50, stop_patience: 8, stop_improvement: 0.01, keep: Keep::Loss }
+    }
+}
+
+impl Config {
+    /// Reads a TOML file, or the defaults without one, and then `overrides` of the form `table.key=value`, the value in
+    /// TOML or plain text.
+    ///
+    /// # Errors
+    /// Names file, or setting, with what is wrong about it.
+    pub fn resolve(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let defaults = toml::Table::try_from(Self::default());
+        let mut table = defaults.map_err(|error| setting("config", &error.to_string()))?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(TrainerError::file("read", path))?;
+            let parsed = text.parse();
+            let wrong = |error: toml::de::Error| TrainerError::data(path, error.to_string().trim_end());
+            merge(&mut table, parsed.map_err(wrong)?);
+        }
+        for text in overrides {
+            set(&mut table, text)?;
+        }
+        let wrong = |error: toml::de::Error| {
+            let place = file.map_or_else(|| PathBuf::from("settings"), Path::to_owned);
+            TrainerError::data(&place, error.to_string().trim_end())
+        };
+        let config: Self = table.try_into().map_err(wrong)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// Never for a configuration that was read.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self)
+            .map_err(|error| TrainerError::Setting { name: "config", problem: error.to_string() })
+    }
+
+    /// The topology by its name.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn topology(&self) -> Result<Topology> {
+        topology(&self.network.topology)
+    }
+
+    /// The first part that is trained.
+    ///
+    /// # Errors
+    /// When the network has no part of this name.
+    pub fn first_trained(&self, network: &Network) -> Result<usize> {
+        part(network, &self.network.trained_from)
+            .ok_or_else(|| setting("network.trained_from", "the network has no such part"))
+    }
+
+    /// Values that mean nothing, and pairs that contradict each other.
+    fn check(&self) -> Result<()> {
+        let share = |name, value: f64| match value {
+            0.0..1.0 => Ok(()),
+            _ => Err(setting(name, "is not at least 0 and below 1")),
+        };
+        share("data.validation_share", self.data.validation_share)?;
+        share("network.dropout", self.network.dropout)?;
+        share("network.stochastic_depth", self.network.stochastic_depth)?;
+        share("optimiser.label_smoothing", self.optimiser.label_smoothing)?;
+        share("optimiser.average_decay", self.optimiser.average_decay)?;
+        share("augmentation.scale", self.augmentation.scale)?;
+        if !(self.optimiser.rate > 0.0 && self.optimiser.rate.is_finite()) {
+            return Err(setting("optimiser.rate", "is not above 0"));
+        }
+        if self.batch.breasts == 0 || self.batch.accumulation == 0 {
+            return Err(setting("batch", "breasts and accumulation are at least 1"));
+        }
+        if self.data.cache_features > 0 && self.network.trained_from == "features.0" {
+            return Err(setting("data.cache_features", "nothing is frozen, there is nothing to keep"));
+        }
+        self.topology().map(drop)
+    }
+}
+
+/// A topology by its name.
+///
+/// # Errors
+/// When there is none of this name.
+pub fn topology(name: &str) -> Result<Topology> {
+    match name {
+        "efficientnet_b4" => Ok(Topology::efficientnet_b4()),
+        "efficientnet_b0" => Ok(Topology::efficientnet_b0()),
+        _ => Err(setting("network.topology", "is neither efficientnet_b4 nor efficientnet_b0")),
+    }
+}
+
+/// The first part that torchvision calls `features.N`.
+#[must_use]
+pub fn part(network: &Network, name: &str) -> Option<usize> {
+    let number: usize = name.strip_prefix("features.")?.parse().ok()?;
+    let stages = network.topology().stages.len();
+    match number {
+        0 => Some(0),
+        _ if number <= stages + 1 => Some(network.part_of_stage(number - 1)),
+        _ => None,
+    }
+}
+
+fn setting(name: &'static str, problem: &str) -> TrainerError {
+    TrainerError::Setting { name, problem: problem.into() }
+}
+
+/// Values of `other` take the place of those in `table`, table by table.
+fn merge(table: &mut toml::Table, other: toml::Table) {
+    for (key, value) in other {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}
+
+fn set(table: &mut toml::Table, text: &str) -> Result<()> {
+    let wrong = || setting("--set", &format!("{text:?} is not table.key=value"));
+    let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| toml::Value::String(value.into()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(wrong)?;
+    let mut place = table;
+    for part in parts {
+        let next = place.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = next.as_table_mut().ok_or_else(wrong)?;
+    }
+    place.insert(last.into(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(overrides: &[&str]) -> Result<Config> {
+        let overrides: Vec<String> = overrides.iter().map(|&text| text.into()).collect();
+        Config::resolve(None, &overrides)
+    }
+
+    #[test]
+    fn defaults_are_the_references_and_survive_the_file() {
+        let config = resolve(&[]).unwrap();
+        assert_eq!((config.optimiser.rate, config.training.epochs, config.batch.breasts), (1e-3, 50, 8));
+        assert_eq!((config.training.stop_patience, config.training.stop_improvement), (8, 0.01));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+        assert_eq!(Config::resolve(Some(&file), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn overrides_are_set_and_wrong_ones_are_named() {
+        let config = resolve(&["optimiser.rate=3e-4", "data.folder=/a b/c", "preprocess.crop=none"]).unwrap();
+        assert_eq!(config.preprocess.crop, contract::preprocess::CropRule::None);
+        assert_eq!((config.optimiser.rate, config.data.folder), (3e-4, PathBuf::from("/a b/c")));
+        for wrong in ["optimiser.rat=1", "optimiser.rate=0", "no", "seed.x.y=1=2", "network.topology=b4"] {
+            assert!(resolve(&["seed=1", wrong]).is_err(), "{wrong}");
+        }
+        assert!(resolve(&["network.trained_from=features.0", "data.cache_features=1"]).is_err());
+    }
+}
