@@ -50,7 +50,7 @@ pub struct ReliabilityBin {
 }
 
 /// The ROC curve from (0, 0) to (1, 1), one point for each distinct score; `None` for one class. The same at every
-/// prevalence, so far as breasts weigh the same.
+/// prevalence.
 #[must_use]
 pub fn roc(sample: &Sample) -> Option<Vec<RocPoint>> {
     let weights = sample.weights(Prevalence::Natural)?;

@@ -8,17 +8,20 @@
 //! No randomness but from a seed, no clock, IO only in [`table`].
 
 pub mod bootstrap;
+pub mod card;
 pub mod curves;
 pub mod error;
 pub mod fit;
 pub mod metrics;
 pub mod operating;
+pub mod plot;
 pub mod prediction;
 pub mod report;
 pub mod sample;
 pub mod table;
 
 pub use bootstrap::{Bootstrap, Estimate, Figures, Interval};
+pub use card::ModelCard;
 pub use error::{EvaluationError, RowProblem, Unfit};
 pub use metrics::{Confusion, Metric, Metrics};
 pub use operating::{operating_point, threshold_table};
