@@ -78,6 +78,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::network::{BatchNorm, Training};
     use crate::weights::untrained;
 
     #[test]
@@ -98,8 +99,8 @@ mod tests {
         let scale = network.tensor("features.2.1.block.3.1.weight");
         assert_eq!(f64::try_from(scale.abs().max()).unwrap(), 0.0);
         // With the batch's own statistics the same comes out.
-        let pass = Pass { trains: true, batch_norm: crate::network::BatchNorm::Batch, ..Pass::evaluation() };
-        let own = tch::no_grad(|| network.training_logit(&images, 0, &pass));
+        let training = Training::plain(BatchNorm::Batch);
+        let own = tch::no_grad(|| network.training_logit(&images, 0, &training));
         let difference = f64::try_from((own - &before).abs().max() / before.abs().max()).unwrap();
         assert!(difference < 1e-2, "{difference}");
     }

@@ -62,6 +62,9 @@ pub enum TrainerError {
         /// Counted from 0.
         step: usize,
     },
+    /// A thread that computed gradients is gone.
+    #[error("a training thread failed: resume from the last checkpoint, with batch.workers=1 to see where")]
+    Worker,
     /// libtorch failed.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -7,6 +7,7 @@ mod epoch;
 mod progress;
 pub mod session;
 pub mod validation;
+mod workers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;

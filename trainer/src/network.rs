@@ -17,7 +17,7 @@ use tch::{Kind, Tensor};
 use crate::error::{Result, TrainerError};
 
 use layers::Activate as _;
-pub use layers::{BatchNorm, Observed, Observer, Pass};
+pub use layers::{BatchNorm, Observed, Observer, Pass, Training};
 
 /// Tensors by torchvision's names.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -137,10 +137,29 @@ impl Network {
     }
 
     /// The logit `[n, 1]` of a training step: parts from `first` on of what came before, then dropout and classifier.
-    pub fn training_logit(&self, input: &Tensor, first: usize, pass: &Pass<'_>) -> Tensor {
-        let features = self.run_parts(input, first..self.parts(), pass);
-        let pooled = features.mean_dim([2_i64, 3].as_slice(), false, Kind::Float).dropout(pass.dropout, pass.trains);
+    pub fn training_logit(&self, input: &Tensor, first: usize, training: &Training) -> Tensor {
+        let pass = Pass { training: Some(training), observer: None };
+        let features = self.run_parts(input, first..self.parts(), &pass);
+        let mut pooled = features.mean_dim([2_i64, 3].as_slice(), false, Kind::Float);
+        if training.dropout > 0.0 {
+            let size = pooled.size();
+            let kept = layers::survivors(size[0] * size[1], 1.0 - training.dropout, training);
+            pooled *= kept.view([size[0], size[1]]).to_device(pooled.device());
+        }
         pooled.linear(self.tensor("classifier.1.weight"), Some(self.tensor("classifier.1.bias")))
+    }
+
+    /// A network of its own with the same values; what is trained in this one is trained in the other.
+    ///
+    /// # Errors
+    /// When libtorch has no memory.
+    pub fn replica(&self) -> Result<Self> {
+        let copy = |(name, tensor): (&String, &Tensor)| {
+            let own = tensor.detach().copy();
+            Ok((name.clone(), own.f_set_requires_grad(tensor.requires_grad())?))
+        };
+        let tensors = self.tensors.iter().map(copy).collect::<Result<_>>()?;
+        Ok(Self { topology: self.topology.clone(), blocks: self.blocks.clone(), tensors })
     }
 
     /// A tensor that [`Network::new`] found to be there.

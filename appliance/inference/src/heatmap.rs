@@ -2,7 +2,9 @@
 
 use contract::PreprocessSpec;
 use contract::geometry::Point;
-use contract::preprocess::{AspectRule, CropRule, InputShape, Normalisation, PaddingRule, ResizeFilter, WindowRule};
+use contract::preprocess::{
+    AspectRule, ContrastRule, CropRule, InputShape, Normalisation, PaddingRule, ResizeFilter, WindowRule,
+};
 use domain::NOTICE;
 use domain::findings::Cam;
 use drawing::{PictureError, Size};
@@ -98,6 +100,7 @@ fn reduced(image: &DecodedImage, rows: u32, columns: u32) -> Result<Vec<f32>, Pr
         crop: CropRule::None,
         aspect: AspectRule::Stretch,
         filter: ResizeFilter::Area,
+        contrast: ContrastRule::Unchanged,
         normalisation: Normalisation::UnitRange,
         input: InputShape { rows, columns },
     };

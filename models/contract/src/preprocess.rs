@@ -21,6 +21,9 @@ pub struct PreprocessSpec {
     pub aspect: AspectRule,
     /// Interpolation of step 4.
     pub filter: ResizeFilter,
+    /// Grey values of the resized image, between steps 4 and 5.
+    #[serde(default, skip_serializing_if = "ContrastRule::is_reference")]
+    pub contrast: ContrastRule,
     /// Values of the input, step 5.
     pub normalisation: Normalisation,
     /// Size of the network's input.
@@ -57,7 +60,8 @@ pub enum PaddingRule {
 pub enum CropRule {
     /// Every row and every column whose sum is 0, also interior ones: the reference.
     ZeroSum,
-    /// All outside the bounding box of the largest connected bright region (the breast): markers and labels go.
+    /// All outside the bounding box of the largest connected region above the background (the breast, with what touches
+    /// it): markers and labels beside it go.
     LargestComponent,
     /// Nothing is removed.
     None,
@@ -81,6 +85,26 @@ pub enum ResizeFilter {
     Bilinear,
     /// Mean over the area that an input pixel covers (OpenCV's `INTER_AREA` when shrinking; bilinear when growing).
     Area,
+}
+
+/// Grey values of the resized image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContrastRule {
+    /// As steps 1 and 2 left them: the reference.
+    #[default]
+    Unchanged,
+    /// The breast's own range becomes 0 to 1: what is brighter than the background, from its 2nd to its 99.5th percentile.
+    /// Images that were stored with and without a window, or with a bright marker, then look alike.
+    Breast,
+}
+
+impl ContrastRule {
+    // serde wants a reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn is_reference(&self) -> bool {
+        *self == Self::Unchanged
+    }
 }
 
 /// Values of the input.
@@ -129,6 +153,7 @@ impl PreprocessSpec {
             crop: CropRule::ZeroSum,
             aspect: AspectRule::Stretch,
             filter: ResizeFilter::Bilinear,
+            contrast: ContrastRule::Unchanged,
             normalisation: Normalisation::UnitRange,
             input: InputShape::REFERENCE,
         }
@@ -153,6 +178,10 @@ mod tests {
             r#"{"window":"center_plus_minus_width","padding":"keep","crop":"zero_sum","aspect":"stretch","filter":"bilinear","normalisation":"unit_range","input":{"rows":955,"columns":500}}"#
         );
         assert_eq!(serde_json::from_str::<PreprocessSpec>(&text).unwrap(), PreprocessSpec::reference());
+        let other = PreprocessSpec { contrast: ContrastRule::Breast, ..PreprocessSpec::reference() };
+        let text = serde_json::to_string(&other).unwrap();
+        assert!(text.contains(r#""contrast":"breast""#), "{text}");
+        assert_eq!(serde_json::from_str::<PreprocessSpec>(&text).unwrap(), other);
     }
 
     #[test]

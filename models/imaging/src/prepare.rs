@@ -1,10 +1,11 @@
 //! Preprocessing: a [`DecodedImage`] to the network's input, as the spec says (reference method, "Preprocessing").
 
 mod component;
+mod foreground;
 mod occupancy;
 
 use contract::geometry::{Extent, Rectangle, Runs};
-use contract::preprocess::{AspectRule, CropRule};
+use contract::preprocess::{AspectRule, ContrastRule, CropRule};
 use contract::{Geometry, PreprocessSpec};
 use thiserror::Error;
 
@@ -74,7 +75,10 @@ pub fn prepare(image: &DecodedImage, spec: &PreprocessSpec) -> Result<ModelInput
         input,
         placed: place(spec.aspect, kept, input),
     };
-    let grey = resize::resize(image, &table, &geometry, spec.filter);
+    let mut grey = resize::resize(image, &table, &geometry, spec.filter);
+    if spec.contrast == ContrastRule::Breast {
+        foreground::stretch(&mut grey);
+    }
     let mut tensor = Vec::with_capacity(CHANNELS * grey.len());
     for (mean, deviation) in spec.normalisation.mean_and_deviation() {
         tensor.extend(grey.iter().map(|value| (value - mean) / deviation));

@@ -1,5 +1,6 @@
 //! One epoch of training: load, change, forward, backward, step.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,15 +8,16 @@ use tch::{Kind, Reduction, Tensor};
 
 use super::progress::Progress;
 use super::session::Session;
+use super::workers::Replicas;
 use crate::augment::{augment, grey_images};
 use crate::config::Config;
 use crate::data::loader::Loader;
 use crate::data::picture::normalise;
 use crate::error::{Result, TrainerError};
-use crate::network::{Network, Pass};
+use crate::network::{Network, Pass, Training};
 use crate::sampler;
 use crate::schedule::{Schedule, cosine};
-use crate::seed::{Purpose, generator, seed_torch};
+use crate::seed::{Purpose, generator};
 
 /// One image of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +38,10 @@ pub(super) fn train(session: &mut Session, stop: &AtomicBool, progress: &mut Pro
         Some(features) => features.load(&train[item.sample], item.variant, bytes),
         None => store.load(&train[item.sample], bytes),
     };
-    let mut step = Step {
+    let network = &mut session.network;
+    let mut replicas = Replicas::of(network, session.config.batch.workers)?;
+    let step = Step {
         config: &session.config,
-        network: &session.network,
         first: session.first,
         labels: train.iter().map(|usable| usable.sample.label).collect(),
         feature_shape: features.map(|features| features.shape()),
@@ -52,7 +55,9 @@ pub(super) fn train(session: &mut Session, stop: &AtomicBool, progress: &mut Pro
             let start = Instant::now();
             let Some(bytes) = loader.next() else { break };
             let items = &plan[state.batch];
-            let (loss_sum, ends_step) = step.accumulate(&bytes?, items, state.epoch, state.batch)?;
+            let place = Place { epoch: state.epoch, batch: state.batch };
+            let loss_sum = step.accumulate(network, &mut replicas, &bytes?, items, place)?;
+            let ends_step = step.ends_with(state.batch);
             if ends_step {
                 let limit = Some(session.config.optimiser.clip_norm).filter(|&limit| limit > 0.0);
                 let norm = optimiser.clip_gradients(limit);
@@ -62,7 +67,7 @@ pub(super) fn train(session: &mut Session, stop: &AtomicBool, progress: &mut Pro
                 session.rate = step.rate(state.epoch, state.batch, state.plateau.rate);
                 optimiser.step(session.rate);
                 optimiser.zero_gradients();
-                average(session.average.as_ref(), step.network, session.config.optimiser.average_decay);
+                average(session.average.as_ref(), network, session.config.optimiser.average_decay);
             }
             state.loss_sum += loss_sum;
             state.images += items.len() as u64;
@@ -92,10 +97,24 @@ fn plan(session: &Session) -> Vec<Vec<Item>> {
     batches.collect()
 }
 
+/// Which batch of the run.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    epoch: u32,
+    batch: usize,
+}
+
+/// Some images of a batch that go through the network at once.
+struct Share {
+    /// The first image's number in the batch.
+    start: i64,
+    input: Tensor,
+    targets: Tensor,
+}
+
 /// What all steps of an epoch share.
 struct Step<'a> {
     config: &'a Config,
-    network: &'a Network,
     first: usize,
     labels: Vec<bool>,
     /// Of kept features `[channels, rows, columns]`; `None` when images are loaded.
@@ -104,35 +123,63 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Adds a batch's gradients. Gives the sum of its images' losses and whether the step ends with it.
-    fn accumulate(&mut self, bytes: &[u8], items: &[Item], epoch: u32, batch: usize) -> Result<(f64, bool)> {
-        let input = self.input(bytes, epoch, batch)?;
+    /// Adds a batch's gradients to the network's. Gives the sum of its images' losses.
+    fn accumulate(
+        &self,
+        network: &mut Network,
+        replicas: &mut Replicas,
+        bytes: &[u8],
+        items: &[Item],
+        place: Place,
+    ) -> Result<f64> {
+        let input = self.input(bytes, place)?;
         let smoothing = self.config.optimiser.label_smoothing;
         let target = |item: &Item| f32::from(u8::from(self.labels[item.sample]));
         let targets: Vec<f32> = items.iter().map(target).collect();
         let targets = Tensor::from_slice(&targets).unsqueeze(1) * (1.0 - smoothing) + smoothing / 2.0;
-        let accumulation = self.config.batch.accumulation;
         let images = items.len() as i64;
-        let mut loss_sum = 0.0;
-        for (start, length) in passes(images, self.config.batch.images_per_pass as i64) {
-            let place = [u64::from(epoch), batch as u64, start.cast_unsigned()];
-            seed_torch(self.config.seed, Purpose::Dropout, &place);
-            let logit = self.logit(&input.narrow(0, start, length));
-            let targets = targets.narrow(0, start, length);
-            let loss =
-                logit.binary_cross_entropy_with_logits(&targets, None::<&Tensor>, None::<&Tensor>, Reduction::Sum);
-            let value = loss.double_value(&[]);
-            if !value.is_finite() {
-                return Err(TrainerError::LossNotFinite { epoch, step: batch });
-            }
-            loss_sum += value;
-            (loss / (images as f64 * accumulation as f64)).f_backward()?;
+        let scale = 1.0 / (images as f64 * self.config.batch.accumulation as f64);
+        let share = |(start, length): (i64, i64)| Share {
+            start,
+            input: input.narrow(0, start, length),
+            targets: targets.narrow(0, start, length),
+        };
+        let shares = passes(images, self.config.batch.images_per_pass as i64).into_iter().map(share).collect();
+        let run = |network: &Network, share: Share| self.backward(network, &share, scale, place);
+        Ok(replicas.accumulate(network, shares, &run)?.into_iter().sum())
+    }
+
+    /// One pass there and back. Gives the sum of its images' losses.
+    fn backward(&self, network: &Network, share: &Share, scale: f64, place: Place) -> Result<f64> {
+        let Place { epoch, batch } = place;
+        let settings = &self.config.network;
+        let drawn_at = [u64::from(epoch), batch as u64, share.start.cast_unsigned()];
+        let training = Training {
+            batch_norm: settings.batch_norm,
+            dropout: settings.dropout,
+            stochastic_depth: settings.stochastic_depth,
+            generator: RefCell::new(generator(self.config.seed, Purpose::Dropout, &drawn_at)),
+        };
+        let frozen = if self.feature_shape.is_some() { self.first } else { 0 };
+        let input = tch::no_grad(|| network.run_parts(&share.input, frozen..self.first, &Pass::evaluation()));
+        let logit = network.training_logit(&input, self.first, &training);
+        let none = None::<&Tensor>;
+        let loss = logit.f_binary_cross_entropy_with_logits(&share.targets, none, none, Reduction::Sum)?;
+        let value = loss.double_value(&[]);
+        if !value.is_finite() {
+            return Err(TrainerError::LossNotFinite { epoch, step: batch });
         }
-        Ok((loss_sum, (batch + 1).is_multiple_of(accumulation) || batch + 1 == self.batches))
+        (loss * scale).f_backward()?;
+        Ok(value)
+    }
+
+    /// Does the optimiser step after this batch?
+    fn ends_with(&self, batch: usize) -> bool {
+        (batch + 1).is_multiple_of(self.config.batch.accumulation) || batch + 1 == self.batches
     }
 
     /// Images, changed and normalised, or features.
-    fn input(&self, bytes: &[u8], epoch: u32, batch: usize) -> Result<Tensor> {
+    fn input(&self, bytes: &[u8], place: Place) -> Result<Tensor> {
         if let Some([channels, rows, columns]) = self.feature_shape {
             let shape = [-1, channels, rows, columns];
             let values = Tensor::f_from_data_size(bytes, &[bytes.len() as i64 / 2], Kind::Half)?;
@@ -140,25 +187,11 @@ impl Step<'_> {
         }
         let spec = &self.config.preprocess;
         let grey = grey_images(bytes, spec.input.rows, spec.input.columns)?;
-        let place = |image: i64| [u64::from(epoch), batch as u64, image.cast_unsigned()];
+        let drawn_at = |image: i64| [u64::from(place.epoch), place.batch as u64, image.cast_unsigned()];
         let images = 0..grey.size()[0];
-        let generators = images.map(|image| generator(self.config.seed, Purpose::Augmentation, &place(image)));
+        let generators = images.map(|image| generator(self.config.seed, Purpose::Augmentation, &drawn_at(image)));
         let changed = augment(&grey, &self.config.augmentation, &mut generators.collect::<Vec<_>>());
         Ok(normalise(&changed, spec.normalisation))
-    }
-
-    fn logit(&self, input: &Tensor) -> Tensor {
-        let frozen = if self.feature_shape.is_some() { self.first } else { 0 };
-        let input = tch::no_grad(|| self.network.run_parts(input, frozen..self.first, &Pass::evaluation()));
-        let network = &self.config.network;
-        let pass = Pass {
-            trains: true,
-            batch_norm: network.batch_norm,
-            dropout: network.dropout,
-            stochastic_depth: network.stochastic_depth,
-            observer: None,
-        };
-        self.network.training_logit(&input, self.first, &pass)
     }
 
     fn rate(&self, epoch: u32, batch: usize, plateau: f64) -> f64 {

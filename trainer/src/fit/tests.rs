@@ -63,7 +63,8 @@ fn result(run: &Run) -> (crate::network::Tensors, Vec<(f64, f64)>) {
 fn a_run_that_is_stopped_after_every_step_ends_as_one_that_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let frozen = ["network.trained_from=features.7", "data.cache_features=2", "optimiser.schedule=cosine"];
-    for (number, overrides) in [&["batch.images_per_pass=2"][..], &frozen].into_iter().enumerate() {
+    let workers = ["batch.images_per_pass=1", "batch.workers=2", "network.batch_norm=running"];
+    for (number, overrides) in [&["batch.images_per_pass=2"][..], &frozen, &workers].into_iter().enumerate() {
         let config = config(folder.path(), overrides);
         let whole = run_through(folder.path(), &format!("whole{number}"), &config);
         let run = Run::create(&folder.path().join(format!("cut{number}")), &config).unwrap();

@@ -38,23 +38,39 @@ pub type Observer = RefCell<BTreeMap<String, Observed>>;
 /// How a pass through the network is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass<'a> {
-    /// Training: gradients, dropout and stochastic depth.
-    pub trains: bool,
-    /// Statistics of the batch norms, when training.
+    /// Training: gradients, and what is drawn with `training`.
+    pub training: Option<&'a Training>,
+    /// Where to note what comes into the batch norms.
+    pub observer: Option<&'a Observer>,
+}
+
+/// What a pass of training does beyond one of evaluation.
+#[derive(Debug)]
+pub struct Training {
+    /// Statistics of the batch norms.
     pub batch_norm: BatchNorm,
     /// Probability of dropping one of the classifier's inputs.
     pub dropout: f64,
     /// Probability that the last block is left out for an image; earlier blocks less, in proportion.
     pub stochastic_depth: f64,
-    /// Where to note what comes into the batch norms.
-    pub observer: Option<&'a Observer>,
+    /// Draws what is dropped. Not libtorch's own generator, which all threads of the process share.
+    pub generator: RefCell<fastrand::Rng>,
+}
+
+impl Training {
+    /// Nothing is dropped.
+    #[must_use]
+    pub const fn plain(batch_norm: BatchNorm) -> Self {
+        let generator = RefCell::new(fastrand::Rng::with_seed(0));
+        Self { batch_norm, dropout: 0.0, stochastic_depth: 0.0, generator }
+    }
 }
 
 impl Pass<'_> {
-    /// Evaluation mode: no dropout, running statistics.
+    /// Evaluation mode: nothing is dropped, running statistics.
     #[must_use]
     pub const fn evaluation() -> Self {
-        Self { trains: false, batch_norm: BatchNorm::Running, dropout: 0.0, stochastic_depth: 0.0, observer: None }
+        Self { training: None, observer: None }
     }
 }
 
@@ -65,12 +81,15 @@ pub(super) trait Activate {
 
 impl Activate for Tensor {
     fn activate(mut self, pass: &Pass<'_>) -> Tensor {
-        if pass.trains { self.silu() } else { self.silu_() }
+        if pass.training.is_some() { self.silu() } else { self.silu_() }
     }
 }
 
 /// A convolution without bias, "same" padding, and its batch norm. Depthwise when its kernel has one input channel and
 /// covers an area.
+///
+/// With running statistics the batch norm is a scale and a shift per channel, which go into the kernel and the bias: one
+/// walk through the feature maps instead of two, and none instead of one on the way back.
 pub(super) fn convolution_norm(
     network: &Network,
     input: &Tensor,
@@ -78,24 +97,29 @@ pub(super) fn convolution_norm(
     stride: i64,
     pass: &Pass<'_>,
 ) -> Tensor {
-    let weight = network.tensor(&format!("{prefix}.0.weight"));
-    let size = weight.size();
+    let kernel = network.tensor(&format!("{prefix}.0.weight"));
+    let size = kernel.size();
     let groups = if size[1] == 1 && size[2] > 1 { size[0] } else { 1 };
-    let output = input.conv2d(weight, None::<&Tensor>, stride, size[2] / 2, 1, groups);
-    batch_norm(network, &output, &format!("{prefix}.1"), pass)
+    let convolve = |kernel: &Tensor, bias: Option<&Tensor>| input.conv2d(kernel, bias, stride, size[2] / 2, 1, groups);
+    let norm = |name: &str| network.tensor(&format!("{prefix}.1.{name}"));
+    if pass.training.is_some_and(|training| training.batch_norm == BatchNorm::Batch) || pass.observer.is_some() {
+        return batch_norm(&convolve(kernel, None), norm, &format!("{prefix}.1"), pass);
+    }
+    let scale = norm("weight") * (norm("running_var") + BATCH_NORM_EPSILON).rsqrt();
+    let shift = norm("bias") - norm("running_mean") * &scale;
+    convolve(&(kernel * scale.view([-1, 1, 1, 1])), Some(&shift))
 }
 
-fn batch_norm(network: &Network, input: &Tensor, prefix: &str, pass: &Pass<'_>) -> Tensor {
+fn batch_norm<'a>(input: &Tensor, part: impl Fn(&str) -> &'a Tensor, prefix: &str, pass: &Pass<'_>) -> Tensor {
     if let Some(observer) = pass.observer {
         observe(observer, input, prefix);
     }
-    let part = |name: &str| Some(network.tensor(&format!("{prefix}.{name}")));
     input.batch_norm(
-        part("weight"),
-        part("bias"),
-        part("running_mean"),
-        part("running_var"),
-        pass.trains && pass.batch_norm == BatchNorm::Batch,
+        Some(part("weight")),
+        Some(part("bias")),
+        Some(part("running_mean")),
+        Some(part("running_var")),
+        pass.training.is_some_and(|training| training.batch_norm == BatchNorm::Batch),
         BATCH_NORM_MOMENTUM,
         BATCH_NORM_EPSILON,
         false,
@@ -135,16 +159,20 @@ pub(super) fn block(network: &Network, input: &Tensor, block: &Block, share: f64
     if !block.has_residual() {
         return features;
     }
-    let dropped = pass.stochastic_depth * share;
-    if pass.trains && dropped > 0.0 {
-        features *= survivors(features.size()[0], 1.0 - dropped, &features);
+    let Some(training) = pass.training else { return features.g_add_(input) };
+    let dropped = training.stochastic_depth * share;
+    if dropped > 0.0 {
+        let images = features.size()[0];
+        features *= survivors(images, 1.0 - dropped, training).view([images, 1, 1, 1]).to_device(features.device());
     }
-    if pass.trains { features + input } else { features.g_add_(input) }
+    features + input
 }
 
-/// `[n, 1, 1, 1]`: 0 for the images that skip the block, 1 / `kept` for the others.
-fn survivors(images: i64, kept: f64, like: &Tensor) -> Tensor {
-    Tensor::rand([images, 1, 1, 1], (Kind::Float, like.device())).lt(kept).to_kind(Kind::Float) / kept
+/// `count` draws: 0 for what is dropped, 1 / `kept` for the others.
+pub(super) fn survivors(count: i64, kept: f64, training: &Training) -> Tensor {
+    let mut generator = training.generator.borrow_mut();
+    let mut draw = || if generator.f64() < kept { 1.0 / kept as f32 } else { 0.0 };
+    Tensor::from_slice(&(0..count).map(|_| draw()).collect::<Vec<f32>>())
 }
 
 fn squeeze_excitation(network: &Network, input: &Tensor, prefix: &str, pass: &Pass<'_>) -> Tensor {

@@ -39,7 +39,7 @@ fn cam_has_the_contracts_extent_and_its_mean_is_the_logit() {
     let output = network.evaluate(&image(2));
     let extent = network.topology().cam_extent(InputShape { rows: 64, columns: 40 });
     assert_eq!(output.cam.size(), [2, 1, i64::from(extent.rows), i64::from(extent.columns)]);
-    let from_training = tch::no_grad(|| network.training_logit(&image(2), 0, &Pass::evaluation()));
+    let from_training = tch::no_grad(|| network.training_logit(&image(2), 0, &Training::plain(BatchNorm::Running)));
     let difference = f64::try_from((from_training - &output.logit).abs().max()).unwrap();
     assert!(difference < 1e-4, "{difference}");
 }
@@ -66,4 +66,34 @@ fn every_tensor_belongs_to_one_part() {
     assert_eq!(network.part_of("features.8.0.weight"), 17);
     assert_eq!(network.part_of("classifier.1.bias"), 17);
     assert_eq!(network.part_of_stage(6), 16);
+}
+
+#[test]
+fn folded_batch_norms_are_batch_norms() {
+    let network = network();
+    let observer = Observer::default();
+    let input = image(2);
+    // Who observes sees what comes into each batch norm, which is then not folded.
+    let apart = tch::no_grad(|| {
+        let pass = Pass { observer: Some(&observer), ..Pass::evaluation() };
+        network.outputs(&network.run_parts(&input, 0..network.parts(), &pass)).logit
+    });
+    let folded = network.evaluate(&input).logit;
+    let difference = f64::try_from((folded - &apart).abs().max() / apart.abs().max()).unwrap();
+    assert!(difference < 1e-5, "{difference}");
+}
+
+#[test]
+fn what_is_dropped_follows_from_the_generator() {
+    let network = network();
+    let input = image(2);
+    let logit = |seed: u64, share: f64| {
+        let generator = std::cell::RefCell::new(fastrand::Rng::with_seed(seed));
+        let training =
+            Training { dropout: share, stochastic_depth: share, generator, ..Training::plain(BatchNorm::Running) };
+        tch::no_grad(|| Vec::<f32>::try_from(network.training_logit(&input, 0, &training).view([-1])).unwrap())
+    };
+    assert_eq!(logit(1, 0.4), logit(1, 0.4));
+    assert_ne!(logit(1, 0.4), logit(2, 0.4));
+    assert_eq!(logit(1, 0.0), logit(2, 0.0));
 }

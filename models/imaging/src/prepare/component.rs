@@ -1,21 +1,22 @@
-//! The bounding box of the breast: the largest connected bright region, without view markers and labels.
+//! The bounding box of the breast: the largest connected region above the background, without view markers and labels.
 
 use contract::geometry::Runs;
 
+use super::foreground;
 use crate::image::DecodedImage;
 
-/// Side of the squares on which regions are found, in pixels.
-const CELL: usize = 16;
+/// Regions are found on a grid of squares, so many along the longer side: the same region of the same image in any size.
+const CELLS: usize = 160;
 
-/// Rows and columns of the bounding box of the largest region brighter than Otsu's threshold.
+/// Rows and columns of the bounding box of the largest region above the background.
 pub(super) fn largest(image: &DecodedImage, table: &[f32]) -> (Runs, Runs) {
     let grid = Grid::of(image, table);
-    let threshold = otsu(&grid.means);
+    let threshold = foreground::threshold(&grid.means);
     let bounds = grid.largest_region(threshold);
     let (rows, columns) = (image.header().rows as usize, image.header().columns as usize);
     let span = |(first, last): (usize, usize), side: usize| {
-        let start = first * CELL;
-        let end = ((last + 1) * CELL).min(side);
+        let start = first * grid.cell;
+        let end = ((last + 1) * grid.cell).min(side);
         Runs::span(start as u32, (end - start) as u32)
     };
     (span(bounds.rows, rows), span(bounds.columns, columns))
@@ -23,6 +24,8 @@ pub(super) fn largest(image: &DecodedImage, table: &[f32]) -> (Runs, Runs) {
 
 /// Mean values of squares of the image.
 struct Grid {
+    /// Side of a square in pixels.
+    cell: usize,
     rows: usize,
     columns: usize,
     means: Vec<f32>,
@@ -37,18 +40,20 @@ struct Bounds {
 impl Grid {
     fn of(image: &DecodedImage, table: &[f32]) -> Self {
         let width = image.header().columns as usize;
-        let (rows, columns) = ((image.header().rows as usize).div_ceil(CELL), width.div_ceil(CELL));
+        let height = image.header().rows as usize;
+        let cell = height.max(width).div_ceil(CELLS);
+        let (rows, columns) = (height.div_ceil(cell), width.div_ceil(cell));
         let mut sums = vec![0_f32; rows * columns];
         let mut counts = vec![0_f32; rows * columns];
         for (y, row) in image.samples().chunks_exact(width).enumerate() {
-            for (x, cell) in row.chunks(CELL).enumerate() {
-                let place = y / CELL * columns + x;
-                sums[place] += cell.iter().map(|&sample| table[usize::from(sample)]).sum::<f32>();
-                counts[place] += cell.len() as f32;
+            for (x, part) in row.chunks(cell).enumerate() {
+                let place = y / cell * columns + x;
+                sums[place] += part.iter().map(|&sample| table[usize::from(sample)]).sum::<f32>();
+                counts[place] += part.len() as f32;
             }
         }
         let means = sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect();
-        Self { rows, columns, means }
+        Self { cell, rows, columns, means }
     }
 
     /// The region with the most cells above the threshold, by four neighbours; the whole grid when there is none.
@@ -89,29 +94,4 @@ impl Grid {
         }
         bounds
     }
-}
-
-/// Otsu's threshold (IEEE Trans. SMC 9, 1979): the one that parts values in 0 to 1 into the two most distinct classes.
-fn otsu(values: &[f32]) -> f32 {
-    const BINS: usize = 256;
-    let mut histogram = [0_f64; BINS];
-    values.iter().for_each(|value| histogram[(value * (BINS - 1) as f32) as usize] += 1.0);
-    let count = values.len() as f64;
-    let total: f64 = histogram.iter().enumerate().map(|(bin, number)| bin as f64 * number).sum();
-    let (mut below, mut sum_below) = (0.0, 0.0);
-    let (mut best, mut threshold) = (0.0, 0);
-    for (bin, number) in histogram.iter().enumerate() {
-        below += number;
-        sum_below += bin as f64 * number;
-        let above = count - below;
-        if below == 0.0 || above == 0.0 {
-            continue;
-        }
-        let distance = sum_below / below - (total - sum_below) / above;
-        let between = below * above * distance * distance;
-        if between > best {
-            (best, threshold) = (between, bin);
-        }
-    }
-    (threshold + 1) as f32 / (BINS - 1) as f32
 }

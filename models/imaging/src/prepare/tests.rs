@@ -202,6 +202,24 @@ fn aspect_is_kept_with_padding_in_the_middle() {
 }
 
 #[test]
+fn the_breasts_contrast_does_not_depend_on_the_marker() {
+    let spec = PreprocessSpec {
+        crop: CropRule::None,
+        contrast: ContrastRule::Breast,
+        input: InputShape { rows: 40, columns: 50 },
+        ..reference()
+    };
+    let grey = |marker: u16| {
+        let breast = (0..1000_u16).map(|pixel| 1000 + pixel / 2);
+        let samples = std::iter::repeat_n(0, 996).chain(breast).chain([marker; 4]).collect();
+        prepare(&image(40, 50, samples), &spec).unwrap().tensor[..1996].to_vec()
+    };
+    let (with, without) = (grey(4095), grey(1500));
+    assert!(with.iter().zip(&without).all(|(with, without)| (with - without).abs() < 0.01));
+    assert_eq!((without[0], without[1995]), (0.0, 1.0));
+}
+
+#[test]
 fn imagenet_normalisation_differs_by_channel() {
     let spec = PreprocessSpec {
         normalisation: Normalisation::ImageNet,
