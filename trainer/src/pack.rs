@@ -85,6 +85,9 @@ pub fn pack(run: &Run, config: &Config, name: &str, version: &str, out: &Path) -
         preprocess: config.preprocess,
         topology: network.topology().clone(),
         network: Digest::of(&onnx),
+        calibration: None,
+        operating_points: Vec::new(),
+        provenance: None,
     };
     let golden = golden(&network, config)?;
     replace(&out.join("network.onnx"), &onnx)?;

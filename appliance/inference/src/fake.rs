@@ -68,6 +68,9 @@ pub(crate) fn fake_model() -> ModelFiles {
         preprocess,
         topology,
         network: Digest::of(NETWORK),
+        calibration: None,
+        operating_points: Vec::new(),
+        provenance: None,
     };
     ModelFiles::new(manifest, NETWORK.to_vec()).unwrap()
 }

@@ -15,6 +15,7 @@ pub mod geometry;
 pub mod manifest;
 pub mod outputs;
 pub mod preprocess;
+pub mod provenance;
 pub mod topology;
 pub mod transfer_syntax;
 pub mod uid;
@@ -27,6 +28,7 @@ pub use geometry::{Geometry, Point, Runs};
 pub use manifest::{Manifest, ModelLabel, NOTICE};
 pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;
+pub use provenance::Provenance;
 pub use topology::Topology;
 pub use uid::Uid;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContractVersion, Digest, PreprocessSpec, Topology};
+use crate::{Calibration, ContractVersion, Digest, OperatingPoint, PreprocessSpec, Provenance, Topology};
 
 /// Stands in every result and in every model card.
 pub const NOTICE: &str = "Research use only, not a medical device.";
@@ -35,6 +35,15 @@ pub struct Manifest {
     pub topology: Topology,
     /// SHA-256 of the ONNX file.
     pub network: Digest,
+    /// How a logit becomes a probability; `None` in a model that was not calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Thresholds of the calibrated probability, each with what it reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operating_points: Vec<OperatingPoint>,
+    /// Where the weights come from; `None` in a model that was not trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// A manifest that this software cannot obey.
@@ -79,6 +88,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Target, Temperature, Threshold};
 
     fn manifest(network: &[u8]) -> Manifest {
         Manifest {
@@ -89,6 +99,9 @@ mod tests {
             preprocess: PreprocessSpec::reference(),
             topology: Topology::efficientnet_b4(),
             network: Digest::of(network),
+            calibration: None,
+            operating_points: Vec::new(),
+            provenance: None,
         }
     }
 
@@ -104,6 +117,32 @@ mod tests {
     #[test]
     fn survives_json() {
         let manifest = manifest(b"net");
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert!(!text.contains("calibration") && !text.contains("operating_points") && !text.contains("provenance"));
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
+    }
+
+    #[test]
+    fn what_training_adds_survives_json() {
+        let point = OperatingPoint {
+            target: Target::Sensitivity(0.9),
+            threshold: Threshold::new(0.25).unwrap(),
+            sensitivity: 0.91,
+            specificity: 0.6,
+        };
+        let provenance = Provenance {
+            data: "data".into(),
+            licence: "licence".into(),
+            intended_use: "use".into(),
+            trained: "2026-01-01T00:00:00Z".into(),
+            settings: Digest::of(b"settings"),
+        };
+        let manifest = Manifest {
+            calibration: Some(Calibration::Temperature(Temperature::new(1.5).unwrap())),
+            operating_points: vec![point],
+            provenance: Some(provenance),
+            ..manifest(b"net")
+        };
         let text = serde_json::to_string(&manifest).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
     }

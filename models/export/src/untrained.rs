@@ -40,6 +40,9 @@ pub fn untrained_model(topology: &Topology, preprocess: PreprocessSpec) -> Resul
         preprocess,
         topology: topology.clone(),
         network: Digest::of(&network),
+        calibration: None,
+        operating_points: Vec::new(),
+        provenance: None,
     };
     Ok((manifest, network))
 }
