@@ -9,8 +9,8 @@
 use std::path::Path;
 
 use contract::manifest::{Manifest, ModelLabel};
-use contract::{CONTRACT_VERSION, Digest};
-use serde::{Deserialize, Serialize};
+use contract::{CONTRACT_VERSION, Digest, Golden, GoldenVector, golden_input};
+use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use crate::config::Config;
@@ -22,47 +22,8 @@ use crate::weights;
 /// Number of golden vectors.
 const GOLDEN_VECTORS: u64 = 3;
 
-/// How far an engine may be from a golden vector: of the logit, and of each CAM value, relative to the greatest one.
+/// How far an engine may be from a golden vector, see [`Golden::tolerance`].
 const TOLERANCE: f64 = 1e-3;
-
-/// What engines are held against.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Golden {
-    /// Largest difference of logit and CAM that is allowed, relative to the CAM's greatest absolute value or 1.
-    pub tolerance: f64,
-    /// The vectors.
-    pub vectors: Vec<GoldenVector>,
-}
-
-/// One input with its outputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GoldenVector {
-    /// Of the input, see [`golden_input`].
-    pub seed: u64,
-    /// The logit.
-    pub logit: f32,
-    /// The probability.
-    pub probability: f32,
-    /// The CAM, row by row.
-    pub cam: Vec<f32>,
-}
-
-/// A golden input: `values` numbers in 0 to 1 of 24 bits each, from SplitMix64 started at `seed`, before the spec's
-/// normalisation. In the order `[row, column]`; the three channels are the same, as of a grey image.
-#[must_use]
-pub fn golden_input(seed: u64, values: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = state;
-        value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((value ^ (value >> 31)) >> 40) as f32 / (1_u32 << 24) as f32
-    };
-    (0..values).map(|_| next()).collect()
-}
 
 /// Packs the run's best weights into `out`, which must be empty or not there.
 ///
@@ -117,19 +78,4 @@ fn golden(network: &Network, config: &Config) -> Result<Golden> {
 
 fn json(value: &impl Serialize, out: &Path) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|error| TrainerError::data(out, error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn golden_inputs_are_the_same_everywhere() {
-        let values = golden_input(1, 4);
-        assert!(values.iter().all(|value| (0.0..1.0).contains(value)));
-        assert_eq!(values, golden_input(1, 4));
-        assert_ne!(values, golden_input(2, 4));
-        // The first numbers of SplitMix64 from seed 1, upper 24 bits.
-        assert_eq!(values[0], (0x910a_2dec_8902_5cc1_u64 >> 40) as f32 / 16_777_216.0);
-    }
 }

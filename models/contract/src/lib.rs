@@ -1,7 +1,7 @@
 //! What training and serving must agree on, as pure data.
 //!
 //! The preprocessing spec, the network topology, the outputs' names, the geometry between the network's grid and the
-//! original image, calibration and aggregation of scores, the model manifest, and the attributes of a mammogram as they
+//! original image, calibration and aggregation of scores, the model manifest, golden vectors, and the attributes of a mammogram as they
 //! stand in its header. No IO, no clock, no codec: values come in through serde or constructors that check them, and go
 //! out through serde.
 //!
@@ -12,6 +12,7 @@ pub mod attributes;
 pub mod calibration;
 pub mod digest;
 pub mod geometry;
+pub mod golden;
 pub mod manifest;
 pub mod outputs;
 pub mod preprocess;
@@ -25,6 +26,7 @@ pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
 pub use calibration::{Breakpoint, Calibration, Isotonic, OperatingPoint, Target, Temperature, Threshold};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
+pub use golden::{Golden, GoldenVector, golden_input};
 pub use manifest::{Manifest, ModelLabel, NOTICE};
 pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::topology::Stage;
 use crate::{Calibration, ContractVersion, Digest, OperatingPoint, PreprocessSpec, Provenance, Topology};
 
 /// Stands in every result and in every model card.
@@ -38,13 +39,22 @@ pub struct Manifest {
     /// How a logit becomes a probability; `None` in a model that was not calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// Thresholds of the calibrated probability, each with what it reached.
+    /// Thresholds of an image's calibrated probability, each with what it reached; at most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operating_points: Vec<OperatingPoint>,
     /// Where the weights come from; `None` in a model that was not trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
 }
+
+/// Largest side of an input, in pixels.
+const INPUT_SIDE_MAX: u32 = 8_192;
+/// Largest number of channels of a layer.
+const CHANNELS_MAX: u32 = 16_384;
+/// Largest number of stages, of blocks of a stage, and of operating points.
+const ITEMS_MAX: usize = 32;
+/// Longest name or version, in bytes.
+const NAME_BYTES_MAX: usize = 128;
 
 /// A manifest that this software cannot obey.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +75,9 @@ pub enum ManifestError {
         /// Digest in the manifest.
         named: Digest,
     },
+    /// A value is none that a model can have.
+    #[error("manifest cannot be obeyed: {0}")]
+    Impossible(&'static str),
 }
 
 impl Manifest {
@@ -77,11 +90,42 @@ impl Manifest {
         if self.contract.major != knows {
             return Err(ManifestError::UnknownContract { needs: self.contract.major, knows });
         }
+        self.check_values()?;
         let found = Digest::of(network);
         if found != self.network {
             return Err(ManifestError::WrongNetwork { found, named: self.network });
         }
         Ok(())
+    }
+
+    /// Keeps what is computed from the manifest, sizes above all, in bounds.
+    fn check_values(&self) -> Result<(), ManifestError> {
+        let Topology { stem_channels, stages, head_channels, .. } = &self.topology;
+        let (rows, columns) = (self.preprocess.input.rows, self.preprocess.input.columns);
+        let is_channels = |count: u32| (1..=CHANNELS_MAX).contains(&count);
+        let is_stage = |stage: &Stage| {
+            is_channels(stage.channels)
+                && (1..=16).contains(&stage.expansion)
+                && matches!(stage.kernel, 1 | 3 | 5 | 7 | 9)
+                && (1..=4).contains(&stage.stride)
+                && (1..=ITEMS_MAX as u32).contains(&stage.blocks)
+        };
+        let is_name = |text: &str| {
+            !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(|character| !character.is_control())
+        };
+        let rules = [
+            (is_name(&self.name) && is_name(&self.version), "name and version have 1 to 128 bytes without controls"),
+            ((1..=INPUT_SIDE_MAX).contains(&rows.min(columns)), "input has a side of 0 or above 8192"),
+            (rows.max(columns) <= INPUT_SIDE_MAX, "input has a side of 0 or above 8192"),
+            (!stages.is_empty() && stages.len() <= ITEMS_MAX, "topology has 1 to 32 stages"),
+            (is_channels(*stem_channels) && is_channels(*head_channels), "topology has 1 to 16384 channels"),
+            (stages.iter().all(is_stage), "topology has a stage out of bounds"),
+            (self.operating_points.len() <= ITEMS_MAX, "there are more than 32 operating points"),
+        ];
+        match rules.into_iter().find(|(is_kept, _)| !is_kept) {
+            Some((_, rule)) => Err(ManifestError::Impossible(rule)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -112,6 +156,24 @@ mod tests {
         assert!(matches!(manifest.check(b"other"), Err(ManifestError::WrongNetwork { .. })));
         manifest.contract.major += 1;
         assert!(matches!(manifest.check(b"net"), Err(ManifestError::UnknownContract { .. })));
+    }
+
+    #[test]
+    fn refuses_values_that_no_model_has() {
+        let refused = |change: fn(&mut Manifest)| {
+            let mut manifest = manifest(b"net");
+            change(&mut manifest);
+            matches!(manifest.check(b"net"), Err(ManifestError::Impossible(_)))
+        };
+        assert!(!refused(|_| {}));
+        assert!(refused(|manifest| manifest.name.clear()));
+        assert!(refused(|manifest| manifest.version = "1\n2".into()));
+        assert!(refused(|manifest| manifest.preprocess.input.rows = 0));
+        assert!(refused(|manifest| manifest.preprocess.input.columns = 8_193));
+        assert!(refused(|manifest| manifest.topology.stages.clear()));
+        assert!(refused(|manifest| manifest.topology.stages[0].blocks = u32::MAX));
+        assert!(refused(|manifest| manifest.topology.stages[6].stride = 0));
+        assert!(refused(|manifest| manifest.topology.head_channels = 0));
     }
 
     #[test]
