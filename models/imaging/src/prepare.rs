@@ -99,3 +99,5 @@ fn place(rule: AspectRule, kept: Extent, input: Extent) -> Rectangle {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod two_ways;
