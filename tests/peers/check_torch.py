@@ -7,6 +7,7 @@ with, which must not get in the way of Python's own.
 """
 
 import copy
+import json
 import os
 import pathlib
 import subprocess
@@ -45,9 +46,27 @@ def outputs(network: torch.nn.Module, images: torch.Tensor) -> dict[str, torch.T
 
 
 def write_weights(network: torch.nn.Module, work: pathlib.Path, name: str) -> list[pathlib.Path]:
-    npz = work / f"{name}.npz"
-    np.savez(npz, **{key: value.numpy() for key, value in network.state_dict().items()})
-    return [npz]
+    """The same weights as NumPy, safetensors and PyTorch write them."""
+    state = network.state_dict()
+    npz, safetensors, pt = (work / f"{name}.{ending}" for ending in ("npz", "safetensors", "pt"))
+    np.savez(npz, **{key: value.numpy() for key, value in state.items()})
+    # As torchvision publishes its own: a state dictionary with its `_metadata`.
+    torch.save(state, pt)
+    write_safetensors(state, safetensors)
+    return [npz, safetensors, pt]
+
+
+def write_safetensors(state: dict[str, torch.Tensor], path: pathlib.Path) -> None:
+    """The format's whole text: length of the header, header, numbers."""
+    header, numbers, end = {}, [], 0
+    for key, value in state.items():
+        own = value.contiguous().numpy().tobytes()
+        kind = {torch.float32: "F32", torch.int64: "I64"}[value.dtype]
+        header[key] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [end, end + len(own)]}
+        numbers.append(own)
+        end += len(own)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(numbers))
 
 
 def main() -> None:

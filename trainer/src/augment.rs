@@ -55,17 +55,23 @@ impl Augmentation {
     }
 }
 
-/// One image's change.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Change {
-    flip_horizontal: bool,
-    flip_vertical: bool,
-    rotation_rad: f64,
-    /// Share of width and height.
-    translation: (f64, f64),
-    shear_rad: f64,
-    scale: f64,
-    gamma: f64,
+/// One image's change, in this order: flips, scale, shear, rotation about the middle, translation, gamma.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Change {
+    /// Left and right are mirrored.
+    pub flip_horizontal: bool,
+    /// Top and bottom are mirrored.
+    pub flip_vertical: bool,
+    /// Clockwise.
+    pub rotation_rad: f64,
+    /// Share of width and height, to the right and down.
+    pub translation: (f64, f64),
+    /// What lies further down goes further right.
+    pub shear_rad: f64,
+    /// Above 1 the image grows.
+    pub scale: f64,
+    /// Exponent on the grey values.
+    pub gamma: f64,
 }
 
 impl Change {
@@ -109,16 +115,21 @@ pub fn augment(grey: &Tensor, limits: &Augmentation, generators: &mut [fastrand:
     if *limits == Augmentation::none() {
         return grey.shallow_clone();
     }
+    let changes: Vec<Change> = generators.iter_mut().map(|generator| Change::draw(limits, generator)).collect();
+    apply(grey, &changes)
+}
+
+/// Changes grey images `[n, 1, rows, columns]` with values 0 to 1, each as its change says.
+pub fn apply(grey: &Tensor, changes: &[Change]) -> Tensor {
     let size = grey.size();
     let aspect = size[2] as f64 / size[3] as f64;
-    let changes: Vec<Change> = generators.iter_mut().map(|generator| Change::draw(limits, generator)).collect();
     let maps: Vec<f32> = changes.iter().flat_map(|change| change.inverse(aspect)).collect();
     let maps = Tensor::from_slice(&maps).view([size[0], 2, 3]).to_device(grey.device());
     tch::no_grad(|| {
         // Bilinear (0), zeros outside (0).
         let grid = Tensor::affine_grid_generator(&maps, &size, false);
         let moved = grey.grid_sampler(&grid, 0, 0, false);
-        if limits.gamma == 0.0 {
+        if changes.iter().all(|change| change.gamma == 1.0) {
             return moved;
         }
         let gammas: Vec<f64> = changes.iter().map(|change| change.gamma).collect();

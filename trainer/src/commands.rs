@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use trainer::data::{Split, Usable};
 use trainer::fit::{Ending, session};
 use trainer::growth::{self, folded};
-use trainer::{Config, Network, Run, calibration, config, summary, weights};
+use trainer::{Config, Group, Network, Run, TrainerError, calibration, config, summary, weights};
 
 use crate::cli::{FitArgs, GrowArgs, PackArgs, PredictArgs, Settings, SummaryArgs};
 
@@ -59,17 +59,21 @@ pub fn grow(arguments: &GrowArgs) -> Result<ExitCode> {
 
 /// `mamoru-train fit`
 pub fn fit(arguments: &FitArgs) -> Result<ExitCode> {
-    let (run, config) = if arguments.resume {
-        Run::open(&arguments.run)?
-    } else {
-        let config = resolve(&arguments.settings)?;
-        (Run::create(&arguments.run, &config)?, config)
+    let group = Group::join()?;
+    let config = if arguments.resume { None } else { Some(resolve(&arguments.settings)?) };
+    // The other processes would wait for one that failed.
+    let end_all = |error: &TrainerError| {
+        if group.size() > 1 {
+            say(&format!("error: {error}"));
+            group.abort();
+        }
     };
+    let (run, config) = trainer::fit::begin(&arguments.run, config, &group).inspect_err(end_all)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("listen for the signal to stop")?;
     }
-    match trainer::fit::fit(&run, &config, &stop)? {
+    match trainer::fit::fit(&run, &config, &stop, &group).inspect_err(end_all)? {
         Ending::Finished(reason) => {
             say(&format!("finished: {reason}; best weights in {}", run.best_file().display()));
             Ok(ExitCode::SUCCESS)

@@ -1,17 +1,23 @@
 //! The configuration of a run, as TOML. Defaults are the reference method's; a run folder keeps the resolved file.
 
+mod defaults;
+mod overrides;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use contract::{PreprocessSpec, Topology};
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 use crate::augment::Augmentation;
 use crate::data::Background;
 use crate::error::{Result, TrainerError};
+use crate::loss::Loss;
 use crate::network::{BatchNorm, Network};
 use crate::optimiser::Method;
 use crate::schedule::Schedule;
+use overrides::{merge, set};
 
 /// The most threads that compute gradients: each has a replica of the network.
 const WORKERS_MAX: usize = 64;
@@ -24,6 +30,10 @@ pub struct Config {
     pub seed: u64,
     /// libtorch's threads; 0 leaves the choice to it. Another number changes the last bits of a run.
     pub threads: u32,
+    /// Where the network computes. Only on the CPU does a seed make a run repeat bit for bit.
+    pub device: Processor,
+    /// In which numbers the network computes while training.
+    pub precision: Precision,
     /// Where images and labels are.
     pub data: DataConfig,
     /// How images become the network's input; the appliance will do the same.
@@ -38,6 +48,27 @@ pub struct Config {
     pub optimiser: OptimiserConfig,
     /// How long.
     pub training: TrainingConfig,
+}
+
+/// Where the network computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Processor {
+    /// The CPU.
+    Cpu,
+    /// The first NVIDIA GPU; needs a libtorch with CUDA, see `trainer/setup-libtorch`.
+    Cuda,
+}
+
+/// In which numbers the network computes while training. Weights, moments, validation and what is packed are 32-bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floats.
+    Float32,
+    /// Mixed: convolutions in 16-bit floats (libtorch's autocast), with a loss scale that follows what they can hold; on
+    /// CUDA only.
+    Mixed,
 }
 
 /// Where images and labels are.
@@ -108,6 +139,12 @@ pub struct BatchConfig {
 pub struct OptimiserConfig {
     /// Adam or AdamW.
     pub method: Method,
+    /// What a step lowers.
+    pub loss: Loss,
+    /// Exponent of the focal loss.
+    pub focal_gamma: f64,
+    /// Share of the pairs in the pairwise loss; the rest is cross entropy.
+    pub pairwise_share: f64,
     /// Learning rate.
     pub rate: f64,
     /// Factor on the learning rate, by torchvision's name of the part (`features.0` to the head, with the classifier).
@@ -150,81 +187,6 @@ pub enum Keep {
     Loss,
     /// The highest validation AUC per breast.
     Auc,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            threads: 0,
-            data: DataConfig::default(),
-            preprocess: PreprocessSpec::reference(),
-            network: NetworkConfig::default(),
-            augmentation: Augmentation::default(),
-            batch: BatchConfig::default(),
-            optimiser: OptimiserConfig::default(),
-            training: TrainingConfig::default(),
-        }
-    }
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            folder: PathBuf::new(),
-            validation_share: 0.2,
-            background: Background::Detect,
-            leave_out: false,
-            cache: None,
-            cache_bytes_max: 100 << 30,
-            loader_threads: 2,
-            cache_features: 0,
-        }
-    }
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self {
-            topology: "efficientnet_b4".into(),
-            weights: None,
-            trained_from: "features.7".into(),
-            new_classifier: false,
-            calibration_images: 0,
-            batch_norm: BatchNorm::Batch,
-            dropout: 0.4,
-            stochastic_depth: 0.2,
-        }
-    }
-}
-
-impl Default for BatchConfig {
-    fn default() -> Self {
-        Self { breasts: 8, images_per_pass: 0, workers: 1, accumulation: 1 }
-    }
-}
-
-impl Default for OptimiserConfig {
-    fn default() -> Self {
-        Self {
-            method: Method::Adam,
-            rate: 1e-3,
-            rate_factors: BTreeMap::new(),
-            weight_decay: 0.0,
-            schedule: Schedule::Plateau,
-            plateau_patience: 1,
-            warm_up_epochs: 0.0,
-            clip_norm: 0.0,
-            label_smoothing: 0.0,
-            average_decay: 0.0,
-        }
-    }
-}
-
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        Self { epochs: 50, stop_patience: 8, stop_improvement: 0.01, keep: Keep::Loss }
-    }
 }
 
 impl Config {
@@ -280,6 +242,21 @@ impl Config {
             .ok_or_else(|| setting("network.trained_from", "the network has no such part"))
     }
 
+    /// Where the network computes.
+    ///
+    /// # Errors
+    /// When this libtorch or this machine has no CUDA and the configuration asks for it.
+    pub fn device(&self) -> Result<Device> {
+        match self.device {
+            Processor::Cpu => Ok(Device::Cpu),
+            Processor::Cuda if tch::Cuda::is_available() => Ok(Device::Cuda(0)),
+            Processor::Cuda => Err(setting(
+                "device",
+                "is \"cuda\", but this libtorch has none or finds no GPU: see trainer/setup-libtorch for one with CUDA",
+            )),
+        }
+    }
+
     /// Values that mean nothing, and pairs that contradict each other.
     fn check(&self) -> Result<()> {
         let share = |name, value: f64| match value {
@@ -298,6 +275,20 @@ impl Config {
         if self.batch.breasts == 0 || self.batch.accumulation == 0 {
             return Err(setting("batch", "breasts and accumulation are at least 1"));
         }
+        if !(self.optimiser.focal_gamma >= 0.0 && self.optimiser.focal_gamma.is_finite()) {
+            return Err(setting("optimiser.focal_gamma", "is not at least 0"));
+        }
+        if !(0.0..=1.0).contains(&self.optimiser.pairwise_share) {
+            return Err(setting("optimiser.pairwise_share", "is not 0 to 1"));
+        }
+        let in_passes = self.batch.images_per_pass > 0 || self.batch.workers > 1;
+        if self.optimiser.loss == Loss::Pairwise && in_passes {
+            return Err(setting(
+                "optimiser.loss",
+                "pairwise needs the batch in one pass: images_per_pass 0, workers 1",
+            ));
+        }
+        self.check_device()?;
         match self.batch.workers {
             1 => {}
             2..=WORKERS_MAX if self.network.batch_norm == BatchNorm::Running => {}
@@ -310,6 +301,16 @@ impl Config {
             return Err(setting("data.cache_features", "nothing is frozen, there is nothing to keep"));
         }
         self.topology().map(drop)
+    }
+
+    fn check_device(&self) -> Result<()> {
+        match (self.device, self.precision) {
+            (Processor::Cuda, _) if self.batch.workers > 1 => {
+                Err(setting("batch.workers", "more than 1 is for the CPU"))
+            }
+            (Processor::Cpu, Precision::Mixed) => Err(setting("precision", "mixed needs device = \"cuda\"")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -341,62 +342,5 @@ fn setting(name: &'static str, problem: &str) -> TrainerError {
     TrainerError::Setting { name, problem: problem.into() }
 }
 
-/// Values of `other` take the place of those in `table`, table by table.
-fn merge(table: &mut toml::Table, other: toml::Table) {
-    for (key, value) in other {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
-            (_, value) => drop(table.insert(key, value)),
-        }
-    }
-}
-
-fn set(table: &mut toml::Table, text: &str) -> Result<()> {
-    let wrong = || setting("--set", &format!("{text:?} is not table.key=value"));
-    let (key, value) = text.split_once('=').ok_or_else(wrong)?;
-    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = parsed.unwrap_or_else(|| toml::Value::String(value.into()));
-    let mut parts: Vec<&str> = key.trim().split('.').collect();
-    let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(wrong)?;
-    let mut place = table;
-    for part in parts {
-        let next = place.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        place = next.as_table_mut().ok_or_else(wrong)?;
-    }
-    place.insert(last.into(), value);
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(overrides: &[&str]) -> Result<Config> {
-        let overrides: Vec<String> = overrides.iter().map(|&text| text.into()).collect();
-        Config::resolve(None, &overrides)
-    }
-
-    #[test]
-    fn defaults_are_the_references_and_survive_the_file() {
-        let config = resolve(&[]).unwrap();
-        assert_eq!((config.optimiser.rate, config.training.epochs, config.batch.breasts), (1e-3, 50, 8));
-        assert_eq!((config.training.stop_patience, config.training.stop_improvement), (8, 0.01));
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config.toml");
-        std::fs::write(&file, config.to_toml().unwrap()).unwrap();
-        assert_eq!(Config::resolve(Some(&file), &[]).unwrap(), config);
-    }
-
-    #[test]
-    fn overrides_are_set_and_wrong_ones_are_named() {
-        let config = resolve(&["optimiser.rate=3e-4", "data.folder=/a b/c", "preprocess.crop=none"]).unwrap();
-        assert_eq!(config.preprocess.crop, contract::preprocess::CropRule::None);
-        assert_eq!((config.optimiser.rate, config.data.folder), (3e-4, PathBuf::from("/a b/c")));
-        for wrong in ["optimiser.rat=1", "optimiser.rate=0", "no", "seed.x.y=1=2", "network.topology=b4"] {
-            assert!(resolve(&["seed=1", wrong]).is_err(), "{wrong}");
-        }
-        assert!(resolve(&["network.trained_from=features.0", "data.cache_features=1"]).is_err());
-        assert!(resolve(&["batch.workers=2"]).is_err() && resolve(&["batch.workers=0"]).is_err());
-        assert!(resolve(&["batch.workers=2", "network.batch_norm=running"]).is_ok());
-    }
-}
+mod tests;

@@ -65,6 +65,9 @@ pub enum TrainerError {
     /// A thread that computed gradients is gone.
     #[error("a training thread failed: resume from the last checkpoint, with batch.workers=1 to see where")]
     Worker,
+    /// The processes of one training cannot work together.
+    #[error("training on several processes: {0}")]
+    Group(String),
     /// libtorch failed.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -3,17 +3,21 @@
 //! A run can be stopped between any two steps. All random numbers follow from the seed, the epoch and the batch, so that
 //! a resumed run ends bit for bit where an uninterrupted one would have ended (on the CPU, with the same threads).
 
+mod batch;
 mod epoch;
-mod progress;
+pub(crate) mod progress;
+pub mod scale;
 pub mod session;
 pub mod validation;
-mod workers;
+pub mod workers;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::config::{Config, Keep};
 use crate::error::Result;
+use crate::group::Group;
 use crate::run::{Metrics, Run};
 use crate::weights;
 use progress::Progress;
@@ -28,17 +32,28 @@ pub enum Ending {
     Stopped,
 }
 
+/// Begins a run, or opens the one that is there when `config` is `None`. Of a group the first process begins it.
+///
+/// # Errors
+/// When there is a run already, or none.
+pub fn begin(folder: &Path, config: Option<Config>, group: &Group) -> Result<(Run, Config)> {
+    group.first_before_others(|| match config {
+        Some(config) if group.is_first() => Ok((Run::create(folder, &config)?, config)),
+        _ => Run::open(folder),
+    })
+}
+
 /// Trains until the run is over or `stop` is set; goes on from the run's checkpoint when there is one.
 ///
 /// # Errors
 /// Bad data or settings, a loss that is not finite, a full disk: each leaves the last checkpoint, from which the run can
 /// be resumed.
-pub fn fit(run: &Run, config: &Config, stop: &AtomicBool) -> Result<Ending> {
+pub fn fit(run: &Run, config: &Config, stop: &AtomicBool, group: &Group) -> Result<Ending> {
     if config.threads > 0 {
         tch::set_num_threads(i32::try_from(config.threads).unwrap_or(i32::MAX));
     }
-    let mut session = Session::open(run, config)?;
-    let mut progress = Progress::new(config.training.epochs);
+    let mut session = Session::open(run, config, group)?;
+    let mut progress = Progress::new(config.training.epochs, session.group.is_first());
     loop {
         if let Some(reason) = &session.state.finished {
             return Ok(Ending::Finished(reason.clone()));
@@ -47,19 +62,17 @@ pub fn fit(run: &Run, config: &Config, stop: &AtomicBool) -> Result<Ending> {
             finish(&mut session, run, "all epochs are done".into())?;
             continue;
         }
-        let before = session.state.batch;
-        let waited = epoch::train(&mut session, stop, &mut progress)?;
-        // A stop between the last step and the validation has already been obeyed: the resumed run has to get on.
-        if stop.load(Ordering::Relaxed) && session.state.batch > before {
+        let ended = epoch::train(&mut session, stop, &mut progress)?;
+        if ended.stopped {
             session.checkpoint(run)?;
             return Ok(Ending::Stopped);
         }
-        end_epoch(&mut session, run, waited.as_secs_f64(), &mut progress)?;
+        end_epoch(&mut session, run, ended.waited.as_secs_f64(), &mut progress)?;
     }
 }
 
 /// Validates, keeps the best weights, moves the schedules, and writes metrics and checkpoint.
-fn end_epoch(session: &mut Session, run: &Run, waited_s: f64, progress: &mut Progress) -> Result<()> {
+fn end_epoch(session: &mut Session<'_>, run: &Run, waited_s: f64, progress: &mut Progress) -> Result<()> {
     let start = Instant::now();
     let validation = session.validate()?;
     let config = session.config.clone();
@@ -76,7 +89,9 @@ fn end_epoch(session: &mut Session, run: &Run, waited_s: f64, progress: &mut Pro
         validation_s: start.elapsed().as_secs_f64(),
         waited_s,
     };
-    run.add_metrics(metrics)?;
+    if session.group.is_first() {
+        run.add_metrics(metrics)?;
+    }
     progress.epoch_done(&metrics);
     let auc = validation.breast_auc.or(validation.image_auc).unwrap_or(0.5);
     let is_best = state.best.is_none_or(|(_, loss, best_auc)| match config.training.keep {
@@ -89,7 +104,7 @@ fn end_epoch(session: &mut Session, run: &Run, waited_s: f64, progress: &mut Pro
     state.plateau.observe(validation.loss, config.optimiser.plateau_patience);
     let (patience, improvement) = (config.training.stop_patience, config.training.stop_improvement);
     let stops = state.early_stop.observe(validation.loss, patience, improvement);
-    if is_best {
+    if is_best && session.group.is_first() {
         weights::write(session.judged().tensors(), &run.best_file())?;
     }
     let state = &mut session.state;
@@ -102,7 +117,7 @@ fn end_epoch(session: &mut Session, run: &Run, waited_s: f64, progress: &mut Pro
     session.checkpoint(run)
 }
 
-fn finish(session: &mut Session, run: &Run, reason: String) -> Result<()> {
+fn finish(session: &mut Session<'_>, run: &Run, reason: String) -> Result<()> {
     session.state.finished = Some(reason);
     session.checkpoint(run)
 }

@@ -16,7 +16,9 @@ pub mod data;
 pub mod error;
 pub mod features;
 pub mod fit;
+pub mod group;
 pub mod growth;
+pub mod loss;
 pub mod network;
 pub mod optimiser;
 pub mod pack;
@@ -30,5 +32,6 @@ pub mod weights;
 
 pub use config::Config;
 pub use error::TrainerError;
+pub use group::Group;
 pub use network::Network;
 pub use run::Run;

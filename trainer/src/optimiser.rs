@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use crate::error::Result;
+use crate::group::Group;
 use crate::network::{Network, Tensors};
 
 const BETA_1: f64 = 0.9;
@@ -82,6 +84,28 @@ impl Optimiser {
         self.parameters.iter_mut().for_each(|parameter| parameter.tensor.zero_grad());
     }
 
+    /// Sums the gradients over all processes and divides them by the loss scale with which they were computed.
+    ///
+    /// # Errors
+    /// When libtorch has no memory.
+    pub fn sum_gradients(&mut self, group: &Group, loss_scale: f64) -> Result<()> {
+        if group.size() == 1 && loss_scale == 1.0 {
+            return Ok(());
+        }
+        let gradients: Vec<Tensor> = self.parameters.iter().map(|parameter| parameter.tensor.grad()).collect();
+        if group.size() == 1 {
+            let scale = |mut gradient: Tensor| drop(gradient.g_mul_scalar_(1.0 / loss_scale));
+            gradients.into_iter().filter(Tensor::defined).for_each(scale);
+            return Ok(());
+        }
+        // A process without images in this step has no gradients; they still need their place in the sum.
+        for parameter in self.parameters.iter().filter(|parameter| !parameter.tensor.grad().defined()) {
+            parameter.tensor.f_mul_scalar(0.0)?.f_sum(Kind::Float)?.f_backward()?;
+        }
+        let gradients: Vec<Tensor> = self.parameters.iter().map(|parameter| parameter.tensor.grad()).collect();
+        group.sum(&gradients, 1.0 / loss_scale)
+    }
+
     /// The Euclidean norm of all gradients together; with a limit they are scaled down to it (as
     /// `torch.nn.utils.clip_grad_norm_`).
     pub fn clip_gradients(&mut self, norm_max: Option<f64>) -> f64 {
@@ -145,7 +169,7 @@ impl Optimiser {
     ///
     /// # Errors
     /// That name; the moments before it are already taken.
-    pub fn restore(&mut self, moments: &BTreeMap<String, Tensor>, steps: i64) -> Result<(), String> {
+    pub fn restore(&mut self, moments: &BTreeMap<String, Tensor>, steps: i64) -> std::result::Result<(), String> {
         for parameter in &mut self.parameters {
             for (kind, tensor) in [("first", &mut parameter.first), ("second", &mut parameter.second)] {
                 let name = format!("{kind}.{}", parameter.name);

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::data::LeftOut;
 use crate::error::{Result, TrainerError};
+use crate::fit::scale::LossScale;
 use crate::network::Tensors;
 use crate::schedule::{EarlyStop, Plateau};
 use crate::weights;
@@ -45,6 +46,9 @@ pub struct State {
     pub epoch_s: f64,
     /// The plateau schedule.
     pub plateau: Plateau,
+    /// The loss scale of mixed precision.
+    #[serde(default)]
+    pub loss_scale: LossScale,
     /// The early stop.
     pub early_stop: EarlyStop,
     /// The best epoch so far, its loss and its AUC per breast.

@@ -2,6 +2,9 @@
 //!
 //! Names and shapes are torchvision's. What is written is read back by PyTorch, NumPy and tch.
 
+mod machine;
+mod pickle;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -22,7 +25,7 @@ pub fn read(path: &Path) -> Result<Tensors> {
         "safetensors" => Tensor::read_safetensors(path),
         "npz" => Tensor::read_npz(path),
         "ot" => Tensor::load_multi(path),
-        "pt" | "pth" | "bin" => Tensor::loadz_multi(path),
+        "pt" | "pth" => return pickle::read(path),
         _ => return Err(unknown_ending(path)),
     };
     Ok(tensors.map_err(|error| TrainerError::weights(path, error))?.into_iter().collect())

@@ -4,35 +4,30 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use super::batch::{Batch, Item, Range, plan};
 use super::progress::Progress;
+use super::scale::LossScale;
 use super::session::Session;
 use super::workers::Replicas;
 use crate::augment::{augment, grey_images};
-use crate::config::Config;
+use crate::config::{Config, Precision};
 use crate::data::loader::Loader;
 use crate::data::picture::normalise;
 use crate::error::{Result, TrainerError};
-use crate::network::{Network, Pass, Training};
-use crate::sampler;
+use crate::group::Group;
+use crate::loss::Objective;
+use crate::network::{BatchNorm, Network, Pass, Training};
+use crate::optimiser::Optimiser;
 use crate::schedule::{Schedule, cosine};
 use crate::seed::{Purpose, generator};
 
-/// One image of a batch.
-#[derive(Debug, Clone, Copy)]
-struct Item {
-    /// Its place among the training samples.
-    sample: usize,
-    /// Which augmented variant of its kept features, counted from 1; without features of no meaning.
-    variant: u32,
-}
-
-/// Trains from the state's batch to the end of the epoch, or until `stop` is set. Gives the time for which the network
-/// waited for images.
-pub(super) fn train(session: &mut Session, stop: &AtomicBool, progress: &mut Progress) -> Result<Duration> {
+/// Trains from the state's batch to the end of the epoch, or until `stop` is set, here or in another process. Gives the
+/// time for which the network waited for images.
+pub(super) fn train(session: &mut Session<'_>, stop: &AtomicBool, progress: &mut Progress) -> Result<Ended> {
     let plan = plan(session);
-    let first_batch = session.state.batch;
+    let items: Vec<Vec<Item>> = plan.iter().skip(session.state.batch).map(|batch| batch.items.clone()).collect();
     let (store, features, train) = (&session.store, session.features.as_ref(), &session.train);
     let load = |item: &Item, bytes: &mut Vec<u8>| match features {
         Some(features) => features.load(&train[item.sample], item.variant, bytes),
@@ -42,59 +37,53 @@ pub(super) fn train(session: &mut Session, stop: &AtomicBool, progress: &mut Pro
     let mut replicas = Replicas::of(network, session.config.batch.workers)?;
     let step = Step {
         config: &session.config,
+        device: session.config.device()?,
         first: session.first,
         labels: train.iter().map(|usable| usable.sample.label).collect(),
         feature_shape: features.map(|features| features.shape()),
         batches: plan.len(),
     };
+    let group = session.group;
     let (state, optimiser) = (&mut session.state, &mut session.optimiser);
     std::thread::scope(|scope| {
-        let threads = session.config.data.loader_threads;
-        let mut loader = Loader::start(scope, threads, plan.get(first_batch..).unwrap_or_default(), &load);
-        while state.batch < plan.len() {
+        let mut loader = Loader::start(scope, session.config.data.loader_threads, &items, &load);
+        let mut stopped = false;
+        // Of the step that is not over: batches whose losses are not summed over all processes yet.
+        let mut loss_sum = 0.0;
+        while state.batch < plan.len() && !stopped {
             let start = Instant::now();
             let Some(bytes) = loader.next() else { break };
-            let items = &plan[state.batch];
-            let place = Place { epoch: state.epoch, batch: state.batch };
-            let loss_sum = step.accumulate(network, &mut replicas, &bytes?, items, place)?;
-            let ends_step = step.ends_with(state.batch);
-            if ends_step {
-                let limit = Some(session.config.optimiser.clip_norm).filter(|&limit| limit > 0.0);
-                let norm = optimiser.clip_gradients(limit);
-                if !norm.is_finite() {
-                    return Err(TrainerError::LossNotFinite { epoch: state.epoch, step: state.batch });
-                }
+            let batch = &plan[state.batch];
+            let place = Place { epoch: state.epoch, batch: state.batch, scale: state.loss_scale.factor };
+            loss_sum += step.accumulate(network, &mut replicas, &bytes?, batch, place)?;
+            state.images += batch.images as u64;
+            if step.ends_with(state.batch) {
+                let mut together = [loss_sum, f64::from(u8::from(stop.load(Ordering::Relaxed)))];
+                group.sum_f64(&mut together);
+                state.loss_sum += together[0];
+                loss_sum = 0.0;
+                stopped = together[1] > 0.0;
+                step.share_statistics(network, group)?;
+                optimiser.sum_gradients(group, state.loss_scale.factor)?;
                 session.rate = step.rate(state.epoch, state.batch, state.plateau.rate);
-                optimiser.step(session.rate);
-                optimiser.zero_gradients();
+                step.apply(optimiser, &mut state.loss_scale, session.rate, place)?;
                 average(session.average.as_ref(), network, session.config.optimiser.average_decay);
             }
-            state.loss_sum += loss_sum;
-            state.images += items.len() as u64;
             state.epoch_s += start.elapsed().as_secs_f64();
             state.batch += 1;
             progress.step(state, plan.len(), loader.waited());
-            if ends_step && stop.load(Ordering::Relaxed) {
-                break;
-            }
         }
-        Ok(loader.waited())
+        Ok(Ended { waited: loader.waited(), stopped })
     })
 }
 
-/// The epoch's batches.
-fn plan(session: &Session) -> Vec<Vec<Item>> {
-    let config = &session.config;
-    let epoch = session.state.epoch;
-    let drawn = sampler::epoch(&session.breasts, config.batch.breasts, config.seed, epoch);
-    let batches = drawn.into_iter().enumerate().map(|(number, breasts)| {
-        let place = [u64::from(epoch), number as u64];
-        let mut variants = generator(config.seed, Purpose::Variant, &place);
-        let images = breasts.into_iter().flat_map(|breast| session.breasts[breast].images.iter().copied());
-        let variant = |variants: &mut fastrand::Rng| variants.u32(0..config.data.cache_features.max(1)) + 1;
-        images.map(|sample| Item { sample, variant: variant(&mut variants) }).collect()
-    });
-    batches.collect()
+/// How an epoch, or what was left of it, went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// For how long the network waited for images.
+    pub(super) waited: Duration,
+    /// Some process was asked to stop.
+    pub(super) stopped: bool,
 }
 
 /// Which batch of the run.
@@ -102,12 +91,14 @@ fn plan(session: &Session) -> Vec<Vec<Item>> {
 struct Place {
     epoch: u32,
     batch: usize,
+    /// By how much the loss is multiplied, see [`LossScale`].
+    scale: f64,
 }
 
 /// Some images of a batch that go through the network at once.
 struct Share {
     /// The first image's number in the batch.
-    start: i64,
+    start: u64,
     input: Tensor,
     targets: Tensor,
 }
@@ -115,6 +106,7 @@ struct Share {
 /// What all steps of an epoch share.
 struct Step<'a> {
     config: &'a Config,
+    device: Device,
     first: usize,
     labels: Vec<bool>,
     /// Of kept features `[channels, rows, columns]`; `None` when images are loaded.
@@ -123,37 +115,45 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Adds a batch's gradients to the network's. Gives the sum of its images' losses.
+    /// Adds this process's share of a batch's gradients to the network's. Gives the sum of its images' losses.
     fn accumulate(
         &self,
         network: &mut Network,
         replicas: &mut Replicas,
         bytes: &[u8],
-        items: &[Item],
+        batch: &Batch,
         place: Place,
     ) -> Result<f64> {
-        let input = self.input(bytes, place)?;
+        if batch.items.is_empty() {
+            return Ok(0.0);
+        }
+        let input = self.input(bytes, &batch.items, place)?;
         let smoothing = self.config.optimiser.label_smoothing;
         let target = |item: &Item| f32::from(u8::from(self.labels[item.sample]));
-        let targets: Vec<f32> = items.iter().map(target).collect();
+        let targets: Vec<f32> = batch.items.iter().map(target).collect();
         let targets = Tensor::from_slice(&targets).unsqueeze(1) * (1.0 - smoothing) + smoothing / 2.0;
-        let images = items.len() as i64;
-        let scale = 1.0 / (images as f64 * self.config.batch.accumulation as f64);
-        let share = |(start, length): (i64, i64)| Share {
-            start,
-            input: input.narrow(0, start, length),
-            targets: targets.narrow(0, start, length),
+        let targets = targets.to_device(self.device);
+        let scale = place.scale / (batch.images as f64 * self.config.batch.accumulation as f64);
+        let mut taken = 0;
+        let share = |&Range { number, images }: &Range| {
+            let share = Share {
+                start: number,
+                input: input.narrow(0, taken, images),
+                targets: targets.narrow(0, taken, images),
+            };
+            taken += images;
+            share
         };
-        let shares = passes(images, self.config.batch.images_per_pass as i64).into_iter().map(share).collect();
+        let shares = batch.passes.iter().map(share).collect();
         let run = |network: &Network, share: Share| self.backward(network, &share, scale, place);
         Ok(replicas.accumulate(network, shares, &run)?.into_iter().sum())
     }
 
     /// One pass there and back. Gives the sum of its images' losses.
     fn backward(&self, network: &Network, share: &Share, scale: f64, place: Place) -> Result<f64> {
-        let Place { epoch, batch } = place;
+        let Place { epoch, batch, .. } = place;
         let settings = &self.config.network;
-        let drawn_at = [u64::from(epoch), batch as u64, share.start.cast_unsigned()];
+        let drawn_at = [u64::from(epoch), batch as u64, share.start];
         let training = Training {
             batch_norm: settings.batch_norm,
             dropout: settings.dropout,
@@ -161,10 +161,17 @@ impl Step<'_> {
             generator: RefCell::new(generator(self.config.seed, Purpose::Dropout, &drawn_at)),
         };
         let frozen = if self.feature_shape.is_some() { self.first } else { 0 };
-        let input = tch::no_grad(|| network.run_parts(&share.input, frozen..self.first, &Pass::evaluation()));
-        let logit = network.training_logit(&input, self.first, &training);
-        let none = None::<&Tensor>;
-        let loss = logit.f_binary_cross_entropy_with_logits(&share.targets, none, none, Reduction::Sum)?;
+        let logit = tch::autocast(self.config.precision == Precision::Mixed, || {
+            let input = tch::no_grad(|| network.run_parts(&share.input, frozen..self.first, &Pass::evaluation()));
+            network.training_logit(&input, self.first, &training)
+        });
+        let optimiser = &self.config.optimiser;
+        let objective = Objective {
+            loss: optimiser.loss,
+            focal_gamma: optimiser.focal_gamma,
+            pairwise_share: optimiser.pairwise_share,
+        };
+        let loss = objective.sum(&logit.to_kind(Kind::Float), &share.targets)?;
         let value = loss.double_value(&[]);
         if !value.is_finite() {
             return Err(TrainerError::LossNotFinite { epoch, step: batch });
@@ -173,23 +180,50 @@ impl Step<'_> {
         Ok(value)
     }
 
+    /// Clips the gradients, moves the weights and forgets the gradients.
+    fn apply(&self, optimiser: &mut Optimiser, scale: &mut LossScale, rate: f64, place: Place) -> Result<()> {
+        let limit = Some(self.config.optimiser.clip_norm).filter(|&limit| limit > 0.0);
+        if optimiser.clip_gradients(limit).is_finite() {
+            optimiser.step(rate);
+            scale.clean();
+        } else if !scale.overflowed() {
+            return Err(TrainerError::LossNotFinite { epoch: place.epoch, step: place.batch });
+        }
+        optimiser.zero_gradients();
+        Ok(())
+    }
+
+    /// Averages the running statistics that the processes' own batches moved.
+    fn share_statistics(&self, network: &Network, group: &Group) -> Result<()> {
+        if group.size() == 1 || self.config.network.batch_norm == BatchNorm::Running {
+            return Ok(());
+        }
+        let moved = |name: &str| name.contains(".running_") && network.part_of(name) >= self.first;
+        let statistics: Vec<Tensor> = network
+            .tensors()
+            .iter()
+            .filter(|(name, _)| moved(name))
+            .map(|(_, tensor)| tensor.shallow_clone())
+            .collect();
+        group.sum(&statistics, 1.0 / group.size() as f64)
+    }
+
     /// Does the optimiser step after this batch?
     fn ends_with(&self, batch: usize) -> bool {
         (batch + 1).is_multiple_of(self.config.batch.accumulation) || batch + 1 == self.batches
     }
 
     /// Images, changed and normalised, or features.
-    fn input(&self, bytes: &[u8], place: Place) -> Result<Tensor> {
+    fn input(&self, bytes: &[u8], items: &[Item], place: Place) -> Result<Tensor> {
         if let Some([channels, rows, columns]) = self.feature_shape {
             let shape = [-1, channels, rows, columns];
             let values = Tensor::f_from_data_size(bytes, &[bytes.len() as i64 / 2], Kind::Half)?;
-            return Ok(values.view(shape).to_kind(Kind::Float));
+            return Ok(values.view(shape).to_device(self.device).to_kind(Kind::Float));
         }
         let spec = &self.config.preprocess;
-        let grey = grey_images(bytes, spec.input.rows, spec.input.columns)?;
-        let drawn_at = |image: i64| [u64::from(place.epoch), place.batch as u64, image.cast_unsigned()];
-        let images = 0..grey.size()[0];
-        let generators = images.map(|image| generator(self.config.seed, Purpose::Augmentation, &drawn_at(image)));
+        let grey = grey_images(bytes, spec.input.rows, spec.input.columns)?.to_device(self.device);
+        let drawn_at = |item: &Item| [u64::from(place.epoch), place.batch as u64, item.number];
+        let generators = items.iter().map(|item| generator(self.config.seed, Purpose::Augmentation, &drawn_at(item)));
         let changed = augment(&grey, &self.config.augmentation, &mut generators.collect::<Vec<_>>());
         Ok(normalise(&changed, spec.normalisation))
     }
@@ -209,13 +243,6 @@ impl Step<'_> {
     }
 }
 
-/// Start and length of passes of nearly equal length, none above `most` images; 0 is no limit.
-fn passes(images: i64, most: i64) -> Vec<(i64, i64)> {
-    let count = if most == 0 { 1 } else { (images + most - 1) / most };
-    let start = |pass: i64| pass * images / count;
-    (0..count).map(|pass| (start(pass), start(pass + 1) - start(pass))).collect()
-}
-
 /// Moves the average towards the network, buffers of the batch norms included.
 fn average(average: Option<&Network>, network: &Network, decay: f64) {
     let Some(average) = average else { return };
@@ -224,16 +251,4 @@ fn average(average: Option<&Network>, network: &Network, decay: f64) {
             let _ = average.tensor(name).shallow_clone().lerp_(tensor, 1.0 - decay);
         }
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passes_cover_all_images_evenly() {
-        assert_eq!(passes(17, 8), [(0, 5), (5, 6), (11, 6)]);
-        assert_eq!(passes(16, 8), [(0, 8), (8, 8)]);
-        assert_eq!(passes(5, 0), [(0, 5)]);
-    }
 }

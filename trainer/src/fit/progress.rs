@@ -1,6 +1,7 @@
 //! Progress on standard error: a live line on a terminal, a line now and then elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::run::{Metrics, State};
@@ -15,6 +16,8 @@ const LIVE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Progress {
     epochs: u32,
+    /// Of several processes one writes.
+    silent: bool,
     live: bool,
     written: Option<Instant>,
     /// Start of this process's share of the run, and the steps since then.
@@ -23,9 +26,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(epochs: u32) -> Self {
+    pub(super) fn new(epochs: u32, writes: bool) -> Self {
         let live = std::io::stderr().is_terminal();
-        Self { epochs, live, written: None, start: Instant::now(), steps: 0 }
+        Self { epochs, silent: !writes, live, written: None, start: Instant::now(), steps: 0 }
     }
 
     /// After a step. `batches` in the epoch, `waited` for images in this epoch.
@@ -55,7 +58,8 @@ impl Progress {
     pub(super) fn epoch_done(&self, metrics: &Metrics) {
         let auc = |auc: Option<f64>| auc.map_or_else(|| "-".into(), |auc| format!("{auc:.4}"));
         let line = format!(
-            "epoch {} done: train loss {:.4}, validation loss {:.4}, AUC {} per image, {} per breast, rate {:.1e}, {:.0} s",
+            "epoch {} done: train loss {:.4}, validation loss {:.4}, AUC {} per image, {} per breast, rate {:.1e}, {:.0} s, \
+             {:.1} images/s, waited {:.1} s for images",
             metrics.epoch,
             metrics.train_loss,
             metrics.validation_loss,
@@ -63,15 +67,57 @@ impl Progress {
             auc(metrics.breast_auc),
             metrics.rate,
             metrics.train_s + metrics.validation_s,
+            metrics.images as f64 / metrics.train_s.max(1e-9),
+            metrics.waited_s,
         );
         self.write(&line, false);
     }
 
     fn write(&self, line: &str, stays: bool) {
-        let (start, end) = if self.live { ("\r\x1b[K", if stays { "" } else { "\n" }) } else { ("", "\n") };
-        // Nobody is there to be told that nobody is there.
-        let _ = write!(std::io::stderr().lock(), "{start}{line}{end}");
+        if self.silent {
+            return;
+        }
+        write_line(line, self.live, stays);
     }
+}
+
+/// Counts what takes long before the first epoch, from any thread.
+#[derive(Debug)]
+pub(crate) struct Count {
+    what: &'static str,
+    all: usize,
+    start: Instant,
+    /// How many are done, and when a line was written.
+    done: Mutex<(usize, Instant)>,
+}
+
+impl Count {
+    pub(crate) fn new(what: &'static str, all: usize) -> Self {
+        let now = Instant::now();
+        Self { what, all, start: now, done: Mutex::new((0, now)) }
+    }
+
+    /// `count` more are done.
+    pub(crate) fn add(&self, count: usize) {
+        let mut state = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 += count;
+        let live = std::io::stderr().is_terminal();
+        let is_due = state.1.elapsed() >= if live { LIVE } else { QUIET };
+        if !is_due && state.0 < self.all {
+            return;
+        }
+        state.1 = Instant::now();
+        let per_s = state.0 as f64 / self.start.elapsed().as_secs_f64().max(1e-9);
+        let left = duration((self.all - state.0.min(self.all)) as f64 / per_s);
+        let line = format!("{} {} of {}, {per_s:.1} images/s, {left} left", self.what, state.0, self.all);
+        write_line(&line, live, live && state.0 < self.all);
+    }
+}
+
+fn write_line(line: &str, live: bool, stays: bool) {
+    let (start, end) = if live { ("\r\x1b[K", if stays { "" } else { "\n" }) } else { ("", "\n") };
+    // Nobody is there to be told that nobody is there.
+    let _ = write!(std::io::stderr().lock(), "{start}{line}{end}");
 }
 
 /// Hours and minutes, or seconds when there are few.

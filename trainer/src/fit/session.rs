@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
+use tch::Device;
+
+use super::scale::LossScale;
 use super::validation::{Validation, validate};
 use crate::calibration;
-use crate::config::Config;
+use crate::config::{Config, Precision};
 use crate::data::{Prepared, Sample, Split, Store, Usable, table};
 use crate::error::{Result, TrainerError};
 use crate::features::Features;
+use crate::group::Group;
+use crate::loss::Loss;
 use crate::network::{Network, Tensors};
 use crate::optimiser::Optimiser;
 use crate::run::{Run, State};
@@ -17,7 +22,7 @@ use crate::weights;
 
 /// The parts of a run.
 #[derive(Debug)]
-pub struct Session {
+pub struct Session<'a> {
     pub(super) config: Config,
     pub(super) network: Network,
     /// The first trained part.
@@ -34,17 +39,26 @@ pub struct Session {
     pub(super) state: State,
     /// Learning rate of the last step.
     pub(super) rate: f64,
+    /// The processes that train together.
+    pub(super) group: &'a Group,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// Reads and checks the data, builds the network, and takes over the run's checkpoint if there is one.
     ///
     /// # Errors
     /// Bad data, weights, settings or checkpoint.
-    pub fn open(run: &Run, config: &Config) -> Result<Self> {
-        let (store, prepared) = prepare(run.folder(), config)?;
-        run.list_left_out(&prepared.left_out)?;
-        report(&prepared, config)?;
+    pub fn open(run: &Run, config: &Config, group: &'a Group) -> Result<Self> {
+        let device = config.device()?;
+        if config.optimiser.loss == Loss::Pairwise && group.size() > 1 {
+            return Err(TrainerError::Group("the pairwise loss needs a batch in one process".into()));
+        }
+        // The others find the images in the cache.
+        let (store, prepared) = group.first_before_others(|| prepare(run.folder(), config))?;
+        if group.is_first() {
+            run.list_left_out(&prepared.left_out)?;
+            report(&prepared, config)?;
+        }
         let (train, validation): (Vec<_>, Vec<_>) =
             prepared.usable.into_iter().partition(|usable| usable.sample.split == Split::Train);
         let folder = &config.data.folder;
@@ -60,8 +74,10 @@ impl Session {
             }
             None => starting_network(config, &store, &train)?,
         };
+        let network = on_device(network, device)?;
         let first = config.first_trained(&network)?;
-        let features = Features::fill(config, run.folder(), &network, first, &store, &train, &validation)?;
+        let fill = || Features::fill(config, run.folder(), &network, first, &store, &train, &validation);
+        let features = group.first_before_others(fill)?;
         let mut session = Self {
             optimiser: optimiser(config, &network, first)?,
             average: if config.optimiser.average_decay > 0.0 { Some(copy(&network)?) } else { None },
@@ -75,6 +91,7 @@ impl Session {
             breasts,
             state: beginning(config),
             rate: config.optimiser.rate,
+            group,
         };
         if let Some((state, tensors)) = checkpoint {
             session.resume(state, &tensors, run.folder())?;
@@ -90,11 +107,15 @@ impl Session {
 
     /// Validates the judged network on all validation images.
     pub(super) fn validate(&self) -> Result<Validation> {
-        validate(self.judged(), self.first, &self.config, &self.store, self.features.as_ref(), &self.validation)
+        let (store, features, samples) = (&self.store, self.features.as_ref(), &self.validation);
+        validate(self.judged(), self.first, &self.config, store, features, samples, self.group)
     }
 
-    /// Writes a checkpoint.
+    /// Writes a checkpoint, if this process is the one that writes.
     pub(super) fn checkpoint(&mut self, run: &Run) -> Result<()> {
+        if !self.group.is_first() {
+            return Ok(());
+        }
         let mut tensors = self.optimiser.moments();
         let mut add = |prefix: &str, network: &Network| {
             let named = network.tensors().iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor));
@@ -113,7 +134,8 @@ impl Session {
         let missing = |name: String| TrainerError::weights(&place, format!("tensor {name}: is missing"));
         tch::no_grad(|| self.optimiser.restore(tensors, state.steps)).map_err(missing)?;
         if self.average.is_some() {
-            self.average = Some(Network::new(self.config.topology()?, named(tensors, "average."), &place)?);
+            let average = Network::new(self.config.topology()?, named(tensors, "average."), &place)?;
+            self.average = Some(on_device(average, self.config.device()?)?);
         }
         self.state = state;
         Ok(())
@@ -201,6 +223,7 @@ fn beginning(config: &Config) -> State {
         steps: 0,
         epoch_s: 0.0,
         plateau: Plateau::new(config.optimiser.rate),
+        loss_scale: if config.precision == Precision::Mixed { LossScale::START } else { LossScale::NONE },
         early_stop: EarlyStop::default(),
         best: None,
         finished: None,
@@ -217,4 +240,13 @@ fn named(tensors: &Tensors, prefix: &str) -> Tensors {
 fn copy(network: &Network) -> Result<Network> {
     let tensors = network.tensors().iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
     Network::new(network.topology().clone(), tensors.collect(), Path::new("moving average"))
+}
+
+/// The network with its tensors on a device.
+fn on_device(network: Network, device: Device) -> Result<Network> {
+    if device == Device::Cpu {
+        return Ok(network);
+    }
+    let tensors = network.tensors().iter().map(|(name, tensor)| (name.clone(), tensor.to_device(device)));
+    Network::new(network.topology().clone(), tensors.collect(), Path::new("network"))
 }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::error::TrainerError;
+use crate::group::Group;
 
 /// Eight patients, two images each, half of them with a bright spot and cancer; every fourth patient is for validation.
 fn data(folder: &Path) {
@@ -47,7 +48,7 @@ fn config(folder: &Path, overrides: &[&str]) -> Config {
 
 fn run_through(folder: &Path, name: &str, config: &Config) -> Run {
     let run = Run::create(&folder.join(name), config).unwrap();
-    let ending = fit(&run, config, &AtomicBool::new(false)).unwrap();
+    let ending = fit(&run, config, &AtomicBool::new(false), &Group::alone()).unwrap();
     assert!(matches!(ending, Ending::Finished(_)));
     run
 }
@@ -69,7 +70,7 @@ fn a_run_that_is_stopped_after_every_step_ends_as_one_that_is_not() {
         let whole = run_through(folder.path(), &format!("whole{number}"), &config);
         let run = Run::create(&folder.path().join(format!("cut{number}")), &config).unwrap();
         let mut stops = 0;
-        while fit(&run, &config, &AtomicBool::new(true)).unwrap() == Ending::Stopped {
+        while fit(&run, &config, &AtomicBool::new(true), &Group::alone()).unwrap() == Ending::Stopped {
             stops += 1;
             assert!(stops < 20, "the run does not end");
         }
@@ -94,9 +95,9 @@ fn a_loss_that_is_not_finite_stops_the_run_and_leaves_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &["optimiser.rate=1e30"]);
     let run = Run::create(&folder.path().join("run"), &config).unwrap();
-    assert_eq!(fit(&run, &config, &AtomicBool::new(true)).unwrap(), Ending::Stopped);
+    assert_eq!(fit(&run, &config, &AtomicBool::new(true), &Group::alone()).unwrap(), Ending::Stopped);
     let before = run.checkpoint().unwrap().unwrap().0;
-    let error = fit(&run, &config, &AtomicBool::new(false)).unwrap_err();
+    let error = fit(&run, &config, &AtomicBool::new(false), &Group::alone()).unwrap_err();
     assert!(matches!(error, TrainerError::LossNotFinite { epoch: 1, .. }), "{error}");
     assert_eq!(run.checkpoint().unwrap().unwrap().0, before);
 }
@@ -107,7 +108,7 @@ fn images_that_cannot_be_used_are_named_or_listed() {
     let strict = config(folder.path(), &["training.epochs=1"]);
     std::fs::write(folder.path().join("data/0-1.pgm"), b"broken").unwrap();
     let run = Run::create(&folder.path().join("strict"), &strict).unwrap();
-    let error = fit(&run, &strict, &AtomicBool::new(false)).unwrap_err().to_string();
+    let error = fit(&run, &strict, &AtomicBool::new(false), &Group::alone()).unwrap_err().to_string();
     assert!(error.contains("0-1.pgm") && error.contains("line 3") && error.contains("1 images"), "{error}");
     let mut lenient = strict.clone();
     lenient.data.leave_out = true;

@@ -11,6 +11,7 @@ use crate::data::picture::normalise;
 use crate::data::{Store, Usable};
 use crate::error::Result;
 use crate::features::Features;
+use crate::group::Group;
 use crate::network::{Network, Pass};
 
 /// Images per pass: enough to keep two cores busy, few enough for 1 GiB at full size.
@@ -38,8 +39,16 @@ pub fn validate(
     store: &Store,
     features: Option<&Features>,
     samples: &[Usable],
+    group: &Group,
 ) -> Result<Validation> {
-    let logits = logits(network, first, config.data.loader_threads, store, features, samples)?;
+    // Pass by pass in turn, in the passes of one process: the same logits, whoever computes them.
+    let is_own = |index: usize| index / IMAGES_PER_PASS % group.size() == group.rank();
+    let own: Vec<usize> = (0..samples.len()).filter(|&index| is_own(index)).collect();
+    let own_samples: Vec<Usable> = own.iter().map(|&index| samples[index].clone()).collect();
+    let computed = logits(network, first, config.data.loader_threads, store, features, &own_samples)?;
+    let mut logits = vec![0.0; samples.len()];
+    own.into_iter().zip(computed).for_each(|(index, logit)| logits[index] = logit);
+    group.sum_f64(&mut logits);
     let labels: Vec<bool> = samples.iter().map(|usable| usable.sample.label).collect();
     let mut breasts: BTreeMap<&str, (f64, f64, bool)> = BTreeMap::new();
     for (usable, logit) in samples.iter().zip(&logits) {
@@ -74,19 +83,20 @@ pub fn logits(
         None => store.load(usable, bytes),
     };
     let mut logits = Vec::with_capacity(samples.len());
+    let device = network.tensor("classifier.1.bias").device();
     std::thread::scope(|scope| {
         for bytes in Loader::start(scope, threads, &batches, &load) {
             let bytes = bytes?;
             let output = match features {
                 None => {
                     let spec = store.spec();
-                    let grey = grey_images(&bytes, spec.input.rows, spec.input.columns)?;
+                    let grey = grey_images(&bytes, spec.input.rows, spec.input.columns)?.to_device(device);
                     network.evaluate(&normalise(&grey, spec.normalisation))
                 }
                 Some(features) => tch::no_grad(|| {
                     let [channels, rows, columns] = features.shape();
                     let values = tch::Tensor::f_from_data_size(&bytes, &[bytes.len() as i64 / 2], Kind::Half)?;
-                    let input = values.view([-1, channels, rows, columns]).to_kind(Kind::Float);
+                    let input = values.view([-1, channels, rows, columns]).to_device(device).to_kind(Kind::Float);
                     let last = network.run_parts(&input, first..network.parts(), &Pass::evaluation());
                     crate::error::Result::Ok(network.outputs(&last))
                 })?,

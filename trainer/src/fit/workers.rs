@@ -11,11 +11,11 @@ type Losses = Result<Vec<(usize, f64)>>;
 
 /// The networks of the workers beside the first one.
 #[derive(Debug)]
-pub(super) struct Replicas(Vec<Network>);
+pub struct Replicas(Vec<Network>);
 
 impl Replicas {
     /// Makes the replicas of `workers` workers.
-    pub(super) fn of(network: &Network, workers: usize) -> Result<Self> {
+    pub fn of(network: &Network, workers: usize) -> Result<Self> {
         (1..workers).map(|_| network.replica()).collect::<Result<_>>().map(Self)
     }
 
@@ -24,7 +24,7 @@ impl Replicas {
     ///
     /// # Errors
     /// The first worker's that failed.
-    pub(super) fn accumulate<Item: Send>(
+    pub fn accumulate<Item: Send>(
         &mut self,
         network: &mut Network,
         passes: Vec<Item>,

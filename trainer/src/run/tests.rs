@@ -11,6 +11,7 @@ fn state(epoch: u32) -> State {
         steps: 7,
         epoch_s: 0.5,
         plateau: Plateau::new(1e-3),
+        loss_scale: LossScale::NONE,
         early_stop: EarlyStop::default(),
         best: Some((1, 0.5, 0.75)),
         finished: None,
