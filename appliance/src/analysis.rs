@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context as _;
-use contract::{InstanceAttributes, PatientStudy, PreprocessSpec, Topology, Uid};
+use contract::calibration::sigmoid;
+use contract::{InstanceAttributes, PatientStudy, Uid};
 use decoding::{DecodeFailure, Decoder, WorkerLimits};
 use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
-use domain::findings::{ImageTimings, ModelId};
+use domain::findings::{Call, ImageTimings, ModelId};
 use domain::{ExclusionReason, FailureReason, ImageFinding, InstanceOutcome, Laterality, StudyKey, View};
-use engine_tract::{Layout, TractEngine};
-use inference::{ModelFiles, Scorer};
+use inference::Scorer;
 
 /// Everything that is said of one file.
 pub struct Analysis {
@@ -45,20 +44,16 @@ pub struct Analyst {
 }
 
 impl Analyst {
-    /// An analyst with the untrained model on the CPU engine.
+    /// An analyst that scores with `scorer`.
     ///
     /// # Errors
-    /// When the model cannot be made or loaded.
+    /// When the path of this command is not known.
     pub fn new(
-        threads: usize,
+        scorer: Scorer,
         limits: WorkerLimits,
         policy: EligibilityPolicy,
         use_patient_id: bool,
-    ) -> anyhow::Result<Self> {
-        let (manifest, network) = export::untrained_model(&Topology::efficientnet_b4(), PreprocessSpec::reference())?;
-        let bias = export::classifier_bias(&network).context("network file does not hold the classifier's bias")?;
-        let model = ModelFiles::new(manifest, network)?;
-        let scorer = Scorer::new(Box::new(TractEngine::new(threads, Layout::Transposed)), model, f64::from(bias))?;
+    ) -> std::io::Result<Self> {
         let decoder = Decoder::new(std::env::current_exe()?, limits);
         Ok(Self { decoder, scorer, policy, use_patient_id })
     }
@@ -118,11 +113,19 @@ impl Analyst {
         decode_ms: f64,
     ) -> ImageFinding {
         let outputs = &scored.outputs;
+        let manifest = self.scorer.manifest();
+        let logit = f64::from(outputs.logit);
+        let calibrated = manifest.calibration.as_ref().map(|calibration| calibration.apply(logit));
+        // Without a calibration the network's own probability is the best there is.
+        let probability = calibrated.unwrap_or_else(|| sigmoid(logit));
+        let calls = manifest.operating_points.iter().map(|point| Call::of(point, probability));
         ImageFinding {
             laterality,
             view,
             score: f64::from(outputs.probability),
-            logit: f64::from(outputs.logit),
+            logit,
+            calibrated_probability: calibrated,
+            operating_points: calls.collect(),
             peak: inference::cam::peak(&outputs.cam, &outputs.geometry),
             cam: outputs.cam.clone(),
             geometry: outputs.geometry.clone(),

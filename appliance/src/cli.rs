@@ -7,6 +7,7 @@ use domain::{AeTitle, Aggregation};
 use scu::{Peer, Timeouts};
 
 use crate::exit_code::EXIT_CODES_HELP;
+use crate::model::ModelSource;
 
 /// Mamoru: mammography inference appliance. Research use only, not a medical device.
 #[derive(Debug, Parser)]
@@ -41,6 +42,28 @@ pub enum Command {
     DecodeWorker(DecodeWorkerArgs),
 }
 
+/// Which model scores.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Score with the model that `mamoru-train pack` wrote into DIR, instead of the one that comes with this command
+    #[arg(long, value_name = "DIR", conflicts_with = "untrained")]
+    pub model: Option<PathBuf>,
+    /// Score with the untrained model, whose scores mean nothing
+    #[arg(long, hide = true)]
+    pub untrained: bool,
+}
+
+impl ModelArgs {
+    /// The model that is meant.
+    pub fn source(&self) -> ModelSource {
+        match &self.model {
+            Some(folder) => ModelSource::Folder(folder.clone()),
+            None if self.untrained => ModelSource::Untrained,
+            None => ModelSource::Default,
+        }
+    }
+}
+
 /// `mamoru serve`
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -67,6 +90,9 @@ pub struct DemoArgs {
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
@@ -214,6 +240,9 @@ pub struct AnalyzeArgs {
     /// the side from LEFT or RIGHT in the Patient ID where the image does not say
     #[arg(long)]
     pub digitised_film: bool,
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,

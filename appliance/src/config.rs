@@ -13,6 +13,7 @@ use receiver::ReceiverConfig;
 use scu::Timeouts;
 use serde::{Deserialize, Serialize};
 
+use crate::model::ModelSource;
 pub use check::{ConfigErrors, parse};
 
 /// The default configuration with every key explained.
@@ -38,6 +39,8 @@ pub struct Config {
     pub assembly: AssemblyPolicy,
     /// The inference engine.
     pub engine: EngineConfig,
+    /// The model.
+    pub model: ModelSource,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// Where results go.
@@ -102,6 +105,7 @@ impl Default for Config {
             eligibility: EligibilityPolicy::default(),
             assembly: AssemblyPolicy::default(),
             engine: EngineConfig::default(),
+            model: ModelSource::default(),
             retention: RetentionConfig::default(),
             destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),
         }

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use domain::UnixMillis;
 use domain::findings::ModelId;
 use forwarder::Forwarder;
+use inference::Scorer;
 use queue::{Queue, Recovery, StateDir};
 use receiver::{Counters, Receiver};
 use tokio::sync::watch;
@@ -59,19 +60,18 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the state, loads the model and starts everything.
+    /// Opens the state and starts everything, with images scored by `scorer`.
     ///
     /// # Errors
-    /// When the state, the model, the address or a destination cannot be used.
-    pub async fn start(config: Config, use_patient_id: bool) -> anyhow::Result<Self> {
+    /// When the state, the address or a destination cannot be used.
+    pub async fn start(config: Config, scorer: Scorer, use_patient_id: bool) -> anyhow::Result<Self> {
         let ae_title = config.ae_title()?;
         let state = StateDir::create(&config.state_dir)
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         let (queue, recovery) = Queue::open(&state, &receiver::reread, now())
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         log_recovery(&recovery);
-        let threads = config.engine.threads;
-        let analyst = Analyst::new(threads, config.decoding.clone(), config.eligibility, use_patient_id)?;
+        let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
         let (model, engine) = (analyst.model(), analyst.engine());
         let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
         let forwarder =

@@ -8,6 +8,7 @@ mod control;
 mod device;
 mod exit_code;
 mod logging;
+mod model;
 mod report;
 
 use std::process::ExitCode;

@@ -39,7 +39,12 @@ fn picture() -> Vec<u16> {
 }
 
 fn analyze(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mamoru")).arg("analyze").arg(folder).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_mamoru"))
+        .args(["analyze", "--untrained"])
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn json(output: &Output) -> Value {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 fn demo(arguments: &[&str], out: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mamoru"));
-    command.args(["demo", "--exit", "--json", "--out"]).arg(out).args(arguments).output().unwrap()
+    command.args(["demo", "--untrained", "--exit", "--json", "--out"]).arg(out).args(arguments).output().unwrap()
 }
 
 fn json(output: &Output) -> Value {

@@ -71,6 +71,7 @@ class Device(Program):
         self.reports = folder / "reports"
         self.config.write_text(f"""
             state_dir = "{folder / "state"}"
+            model = "untrained"
             [receiver]
             listen = "127.0.0.1:0"
             [assembly]

@@ -2,7 +2,7 @@
 
 use contract::geometry::{Extent, Point};
 use contract::manifest::ModelLabel;
-use contract::{Digest, Geometry, InstanceAttributes, PatientStudy};
+use contract::{Digest, Geometry, InstanceAttributes, OperatingPoint, PatientStudy, Target, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::{ExclusionReason, InstanceKey, ReceivedInstance};
@@ -86,6 +86,12 @@ pub struct ImageFinding {
     pub score: f64,
     /// Its logit.
     pub logit: f64,
+    /// The probability by the model's calibration, 0 to 1; `None` when the model has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_probability: Option<f64>,
+    /// Whether it reaches each of the model's operating points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operating_points: Vec<Call>,
     /// Where the map is strongest, in pixels of the original image; `None` when that cell lies in padding.
     pub peak: Option<Point>,
     /// The map.
@@ -98,6 +104,25 @@ pub struct ImageFinding {
     pub engine: String,
     /// How long each step took.
     pub timings: ImageTimings,
+}
+
+/// An image at one of the model's operating points.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// What the point was chosen for.
+    pub target: Target,
+    /// The lowest probability that is called.
+    pub threshold: Threshold,
+    /// Is this image's probability called?
+    pub called: bool,
+}
+
+impl Call {
+    /// An image of this calibrated `probability` at `point`.
+    #[must_use]
+    pub fn of(point: &OperatingPoint, probability: f64) -> Self {
+        Self { target: point.target, threshold: point.threshold, called: point.threshold.calls(probability) }
+    }
 }
 
 /// Milliseconds that the steps of one image took.

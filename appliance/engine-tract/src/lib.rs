@@ -12,7 +12,7 @@ use contract::geometry::Extent;
 use contract::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, PreprocessSpec};
 use domain::findings::Cam;
 use imaging::{DecodedImage, prepare};
-use inference::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, RawOutputs, Unavailable};
+use inference::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
 use prost::Message as _;
 use tract_linalg::multithread::{Executor, set_default_executor};
 use tract_onnx::pb::ModelProto;
@@ -106,22 +106,21 @@ impl Loaded for LoadedNetwork {
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError> {
         let start = Instant::now();
         let input = prepare(image, &self.spec)?;
-        let tensor = self.input_tensor(&input.tensor).map_err(run_error)?;
         let preprocess_ms = start.elapsed().as_secs_f64() * 1e3;
         let start = Instant::now();
-        let outputs = self.plan.run(tvec![tensor.into()]).map_err(run_error)?;
+        let NetworkOutputs { probability, logit, cam } = self.run(&input.tensor)?;
         let network_ms = start.elapsed().as_secs_f64() * 1e3;
+        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms, network_ms })
+    }
+
+    fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {
+        let tensor = self.input_tensor(input).map_err(run_error)?;
+        let outputs = self.plan.run(tvec![tensor.into()]).map_err(run_error)?;
         let [probability, logit, cam] = &outputs[..] else {
             return Err(EngineError::Run("network has another number of outputs".into()));
         };
-        Ok(RawOutputs {
-            probability: first_value(probability)?,
-            logit: first_value(logit)?,
-            cam: self.cam(cam)?,
-            geometry: input.geometry,
-            preprocess_ms,
-            network_ms,
-        })
+        let (probability, logit) = (first_value(probability)?, first_value(logit)?);
+        Ok(NetworkOutputs { probability, logit, cam: self.cam(cam)? })
     }
 }
 

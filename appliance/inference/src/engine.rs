@@ -61,6 +61,17 @@ pub enum EngineError {
     Run(String),
 }
 
+/// What a network says of an input, before any check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkOutputs {
+    /// Output `probability`.
+    pub probability: f32,
+    /// Output `logit`.
+    pub logit: f32,
+    /// Output `cam`.
+    pub cam: Cam,
+}
+
 /// What a network says of an image, before any check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawOutputs {
@@ -103,4 +114,11 @@ pub trait Loaded: Send {
     /// # Errors
     /// [`EngineError`]; the model stays usable.
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError>;
+
+    /// Runs the network alone on an input `[3, rows, columns]` of the spec's size, normalised as the spec has it: for
+    /// golden vectors.
+    ///
+    /// # Errors
+    /// [`EngineError::Run`]; the model stays usable.
+    fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError>;
 }

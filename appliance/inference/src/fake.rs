@@ -10,7 +10,7 @@ use imaging::{DecodedImage, prepare};
 
 use crate::checks::sigmoid;
 use crate::conformance::{small_model, test_image};
-use crate::engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, RawOutputs, Unavailable};
+use crate::engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
 
 /// The only network file that the fake loads.
 const NETWORK: &[u8] = b"a network of the fake engine";
@@ -110,12 +110,6 @@ struct LoadedFake {
 
 impl Loaded for LoadedFake {
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError> {
-        let number = self.counts.images.fetch_add(1, Ordering::Relaxed);
-        match self.fault {
-            Fault::AnalyzePanicsOnce if number == 1 => panic!("as the test wants it"),
-            Fault::AnalyzeFailsOnce if number == 1 => return Err(EngineError::Run("as the test wants it".into())),
-            _ => {}
-        }
         let mut input = prepare(image, &self.spec);
         if input.is_err() {
             self.counts.refusals.fetch_add(1, Ordering::Relaxed);
@@ -124,9 +118,20 @@ impl Loaded for LoadedFake {
             }
         }
         let input = input?;
+        let NetworkOutputs { probability, logit, cam } = self.run(&input.tensor)?;
+        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms: 0.0, network_ms: 0.0 })
+    }
+
+    fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {
+        let number = self.counts.images.fetch_add(1, Ordering::Relaxed);
+        match self.fault {
+            Fault::AnalyzePanicsOnce if number == 1 => panic!("as the test wants it"),
+            Fault::AnalyzeFailsOnce if number == 1 => return Err(EngineError::Run("as the test wants it".into())),
+            _ => {}
+        }
         let extent = small_model().0.cam_extent(self.spec.input);
         let cells = (extent.rows * extent.columns) as usize;
-        let mean = input.tensor.iter().sum::<f32>() / input.tensor.len() as f32;
+        let mean = input.iter().sum::<f32>() / input.len() as f32;
         let drift = match self.fault {
             Fault::Drifts => number,
             Fault::RefusalsLeaveTraces => self.counts.refusals.load(Ordering::Relaxed),
@@ -145,6 +150,6 @@ impl Loaded for LoadedFake {
             Fault::WrongShape => cam.values.truncate(cells - 1),
             _ => {}
         }
-        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms: 0.0, network_ms: 0.0 })
+        Ok(NetworkOutputs { probability, logit, cam })
     }
 }

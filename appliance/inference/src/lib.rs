@@ -10,9 +10,11 @@ pub mod conformance;
 pub mod engine;
 #[cfg(test)]
 mod fake;
+pub mod golden;
 pub mod heatmap;
 mod scorer;
 
 pub use checks::OutputFault;
-pub use engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, RawOutputs, Unavailable};
+pub use engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
+pub use golden::GoldenFault;
 pub use scorer::{ScoreFailure, Scored, Scorer};

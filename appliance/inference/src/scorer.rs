@@ -4,12 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use contract::geometry::Extent;
+use contract::{Golden, Manifest};
 use domain::findings::ModelId;
 use imaging::DecodedImage;
 use thiserror::Error;
 
 use crate::checks::{OutputFault, check, check_map};
 use crate::engine::{Engine, EngineError, Loaded, ModelFiles, RawOutputs};
+use crate::golden::GoldenFault;
 use crate::heatmap::{HeatmapError, draw_png};
 
 /// A scored image.
@@ -84,6 +86,12 @@ impl Scorer {
 
     /// Which model.
     #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        self.model.manifest()
+    }
+
+    /// Which model, for results.
+    #[must_use]
     pub fn model(&self) -> ModelId {
         let manifest = self.model.manifest();
         ModelId {
@@ -113,6 +121,22 @@ impl Scorer {
         let start = Instant::now();
         let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry)?;
         Ok(Scored { outputs, heatmap_png, render_ms: start.elapsed().as_secs_f64() * 1e3 })
+    }
+
+    /// Holds the loaded model against golden vectors.
+    ///
+    /// # Errors
+    /// [`GoldenFault`]: the model must not be used on this engine.
+    pub fn verify(&mut self, golden: &Golden) -> Result<(), GoldenFault> {
+        let mut loaded = match self.loaded.take() {
+            Some(loaded) => loaded,
+            None => self.engine.load(&self.model)?,
+        };
+        let manifest = self.model.manifest();
+        let verify = AssertUnwindSafe(|| crate::golden::verify(loaded.as_mut(), manifest, golden));
+        let verdict = catch_unwind(verify).map_err(|_| GoldenFault::Panicked)?;
+        self.loaded = Some(loaded);
+        verdict
     }
 
     fn load(&self) -> Result<Box<dyn Loaded>, ScoreFailure> {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _, stderr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -51,6 +51,55 @@ fn a_failing_disk_is_answered_with_out_of_resources() {
     assert_eq!(device.queue.counts().unwrap().waiting, 0);
     std::fs::rename(&aside, &incoming).unwrap();
     assert_eq!(peer.store("1.2.3.4", &bytes), SUCCESS, "the same association, when the disk is well again");
+}
+
+/// A file system of its own in memory over the folder `folder`; unmounted when it is dropped.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    /// `None` where mounting is not allowed.
+    fn mount(folder: &'a Path, bytes: u64) -> Option<Self> {
+        let options = format!("size={bytes},mode=700");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "mamoru-test"]).arg(folder);
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_in_the_middle_of_an_instance_is_answered_with_out_of_resources() {
+    let device = Device::new(|_| {});
+    let incoming = device.state.incoming();
+    let Some(mounted) = Small::mount(&incoming, 1 << 20) else {
+        // Past the test program's capture, which hides what passing tests print.
+        let _ = writeln!(stderr(), "\nnot run: ENOSPC within an instance: mounting a small file system needs root");
+        return;
+    };
+    let mut peer = device.associate();
+    let large = dataset("1.2.3.4", 6_144);
+    // The beginning of its three mebibytes is written: the disk is full only further on.
+    peer.begin(STORE, "1.2.3.4");
+    let (first, rest) = large.split_at(1 << 16);
+    peer.say(&wire::data(STORE, false, first));
+    eventually("a part is on the disk", || {
+        common::device::files(&incoming).iter().any(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0))
+    });
+    for (index, part) in rest.chunks(1 << 16).enumerate() {
+        let is_last = (index + 1) << 16 >= rest.len();
+        peer.say(&wire::data(STORE, is_last, part));
+    }
+    assert_eq!(peer.reply(), OUT_OF_RESOURCES);
+    device.has_no_part_file();
+    assert!(device.spooled().is_empty() && device.quarantined().is_empty(), "nothing half-written is left");
+    assert_eq!(device.queue.counts().unwrap().waiting, 0);
+    drop(mounted);
+    assert_eq!(peer.store("1.2.3.4", &large), SUCCESS, "the same association, when there is space");
 }
 
 #[test]

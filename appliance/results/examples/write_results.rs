@@ -152,6 +152,8 @@ fn scored((laterality, view, score): (Laterality, View, f64), model: &ModelId) -
         view,
         score,
         logit: (score / (1.0 - score)).ln(),
+        calibrated_probability: None,
+        operating_points: Vec::new(),
         peak: Some(Point { x: 400.5, y: 512.5 }),
         cam: Cam { extent: Extent { rows: 30, columns: 16 }, values: vec![0.25; 480] },
         geometry: Geometry {

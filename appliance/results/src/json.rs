@@ -33,7 +33,9 @@ pub struct DocumentJson {
 ///     "instance": "SOP Instance UID, or null for a file without a readable header",
 ///     "file": "path", "heatmap": "path",
 ///     "outcome": "scored", "laterality": "R", "view": "CC",
-///     "score": 0.5, "logit": 0.0, "peak": {"x": 1.5, "y": 2.5},
+///     "score": 0.5, "logit": 0.0, "calibrated_probability": 0.5,
+///     "operating_points": [{"target": {"sensitivity": 0.9}, "threshold": 0.4, "called": true}],
+///     "peak": {"x": 1.5, "y": 2.5},
 ///     "cam": {"extent": {"rows": 30, "columns": 16}, "values": [0.0]},
 ///     "geometry": {
 ///       "original": {"rows": 4084, "columns": 3328}, "kept_rows": [[0, 4084]], "kept_columns": [[0, 3328]],
@@ -54,7 +56,10 @@ pub struct DocumentJson {
 /// }
 /// ```
 ///
-/// Scores are from 0 to 1 and not calibrated. `score` of a breast rests on `images` images, and scores of different
+/// Scores are from 0 to 1 and not calibrated. `calibrated_probability` is the image's logit by the model's calibration,
+/// and absent where the model has none. `operating_points` are the model's thresholds of that probability (of the score,
+/// without a calibration), chosen for a `sensitivity` or a `specificity`, and whether the image reaches each; absent
+/// where the model has none. `score` of a breast rests on `images` images, and scores of different
 /// numbers do not compare; a breast without a scored image is absent. `images` holds every received instance, in the
 /// order of arrival. `peak` is in pixels of the original image, with the upper left corner of the first at (0, 0), or
 /// null in padding. A number that is not finite is null. Reasons of exclusion are the names of

@@ -15,6 +15,7 @@ use crate::cli::AnalyzeArgs;
 use crate::commands::progress::Progress;
 use crate::commands::{complain_of_no_input, files, print_json, study_text};
 use crate::exit_code::Exit;
+use crate::model::Model;
 use crate::report::{AnalyzedFile, document};
 
 /// Analyses what the arguments name, prints the report and writes it where asked.
@@ -35,7 +36,8 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
         view_from_patient_orientation: arguments.digitised_film,
         ..EligibilityPolicy::default()
     };
-    let mut analyst = Analyst::new(arguments.threads, WorkerLimits::default(), policy, arguments.digitised_film)?;
+    let scorer = Model::open(&arguments.model.source())?.ready(arguments.threads)?;
+    let mut analyst = Analyst::new(scorer, WorkerLimits::default(), policy, arguments.digitised_film)?;
     let mut progress = Progress::new();
     let mut analyzed = Vec::with_capacity(paths.len());
     for (index, path) in paths.iter().enumerate() {

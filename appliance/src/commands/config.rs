@@ -8,6 +8,7 @@ use crate::cli::{ConfigArgs, ConfigCommand};
 use crate::commands::print_json;
 use crate::config::{Config, ConfigErrors, DEFAULT_TOML};
 use crate::exit_code::Exit;
+use crate::model::Model;
 
 /// Prints the default, or checks a file.
 ///
@@ -17,7 +18,7 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     match &arguments.command {
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT_TOML.as_bytes())?,
         ConfigCommand::Check { file, json } => {
-            let loaded = Config::load(Some(file));
+            let loaded = Config::load(Some(file)).and_then(|config| check_model(&config));
             if *json {
                 let errors = match &loaded {
                     Ok(_) => Vec::new(),
@@ -33,4 +34,10 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// Reads the model's files; its network is run only when the device starts.
+fn check_model(config: &Config) -> anyhow::Result<()> {
+    Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    Ok(())
 }

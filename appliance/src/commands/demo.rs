@@ -24,6 +24,7 @@ use crate::config::{Config, EngineConfig, LogLevel};
 use crate::device::Device;
 use crate::exit_code::Exit;
 use crate::logging;
+use crate::model::Model;
 use destination::Destination;
 use outcome::{DemoReport, DemoTimings};
 
@@ -62,7 +63,8 @@ async fn demonstrate(arguments: &DemoArgs, state: &Path, out: &Path) -> anyhow::
     }
     let destination = Destination::start(&state.join("destination")).await?;
     let config = device_config(arguments, state, out, &destination)?;
-    let device = Device::start(config, arguments.study.is_some()).await?;
+    let scorer = Model::open(&config.model)?.ready(config.engine.threads)?;
+    let device = Device::start(config, scorer, arguments.study.is_some()).await?;
     let peer = Peer {
         address: device.facts.address.to_string(),
         called_ae: AeTitle::parse(&device.facts.ae_title)?,
@@ -153,6 +155,7 @@ fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &D
         },
         assembly: AssemblyPolicy { settle_ms: 500, quiet_ms: 3_000, ..AssemblyPolicy::default() },
         engine: EngineConfig { threads: arguments.threads, ..EngineConfig::default() },
+        model: arguments.model.source(),
         destinations: vec![pacs, folder],
         ..Config::default()
     })

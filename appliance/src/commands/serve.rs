@@ -6,21 +6,24 @@ use serde_json::json;
 
 use crate::cli::ServeArgs;
 use crate::commands::{print_json, runtime, stop_signal};
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use crate::device::Device;
 use crate::exit_code::Exit;
 use crate::logging;
+use crate::model::Model;
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When the device cannot be started, or did not stop in time.
+/// [`ConfigErrors`] for a configuration or a model that cannot be used. When the device cannot be started, or did not stop in time.
 pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let config = Config::load(arguments.config.as_deref())?;
     logging::start(config.log);
+    let loaded = Model::open(&config.model).and_then(|model| model.ready(config.engine.threads));
+    let scorer = loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {
-        let device = Device::start(config, false).await?;
+        let device = Device::start(config, scorer, false).await?;
         let facts = &device.facts;
         if arguments.json {
             print_json(&json!({

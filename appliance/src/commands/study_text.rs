@@ -37,7 +37,9 @@ fn print_image(image: &ImageJson, output: &mut impl Write) -> std::io::Result<()
         InstanceOutcome::Scored(finding) => {
             let (side, view) = (finding.laterality.letter(), finding.view.term());
             let heatmap = image.heatmap.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-            writeln!(output, "  image {side} {view:<3}   {:.4}  {file}  {heatmap}", finding.score)
+            let calibrated = finding.calibrated_probability.map(|calibrated| format!("  calibrated {calibrated:.4}"));
+            let calibrated = calibrated.unwrap_or_default();
+            writeln!(output, "  image {side} {view:<3}   {:.4}{calibrated}  {file}  {heatmap}", finding.score)
         }
         InstanceOutcome::Excluded { reason } => writeln!(output, "  excluded         {}  {file}", reason.text()),
         InstanceOutcome::Failed { reason } => {

@@ -44,6 +44,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigErrors> {
     let mut config = Config {
         state_dir: scalar(&mut table, "state_dir", defaults.state_dir, &mut errors),
         log: scalar(&mut table, "log", defaults.log, &mut errors),
+        model: scalar(&mut table, "model", defaults.model, &mut errors),
         receiver: section(&mut table, "receiver", &mut errors),
         decoding: section(&mut table, "decoding", &mut errors),
         eligibility: section(&mut table, "eligibility", &mut errors),
@@ -227,7 +228,7 @@ mod tests {
             let documented: Vec<_> = documented.as_table().unwrap().keys().cloned().collect();
             assert_eq!(documented, section.keys().cloned().collect::<Vec<_>>(), "[{name}]");
         }
-        assert_eq!(default.keys().collect::<Vec<_>>(), ["log", "state_dir"]);
+        assert_eq!(default.keys().collect::<Vec<_>>(), ["log", "model", "state_dir"]);
         for key in known_keys().unwrap().keys() {
             assert!(DEFAULT_TOML.contains(&format!("# {key} = ")), "{key} is not explained");
         }
@@ -238,6 +239,7 @@ mod tests {
         let text = r#"
             colour = "blue"
             log = "loud"
+            model = 7
             [receiver]
             listen = "nowhere"
             associations_max = -1
@@ -261,6 +263,7 @@ mod tests {
         let expected = [
             "colour: unknown key",
             "log: ",
+            "model: ",
             "receiver.listen: ",
             "receiver.associations_max: ",
             "receiver.pdu_bytes_max: must be at least 4096",

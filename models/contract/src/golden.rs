@@ -117,8 +117,8 @@ impl GoldenVector {
             ("probability", distance(probability, self.probability)),
             ("map", map / scale),
         ];
-        // Not `>`, which is false for what is no number.
-        match outputs.into_iter().find(|(_, difference)| !(*difference <= tolerance)) {
+        let is_too_far = |(_, difference): &(&str, f64)| difference.is_nan() || *difference > tolerance;
+        match outputs.into_iter().find(is_too_far) {
             Some((output, difference)) => Err(GoldenError::Differs { seed, output, difference, tolerance }),
             None => Ok(()),
         }

@@ -34,6 +34,8 @@ fn scored(side: Laterality, view: View, score: f64) -> Option<InstanceOutcome> {
         view,
         score,
         logit: 0.0,
+        calibrated_probability: None,
+        operating_points: Vec::new(),
         peak: None,
         cam: Cam { extent, values: vec![0.0] },
         geometry: Geometry {

@@ -38,6 +38,8 @@ pub fn scored(laterality: Laterality, view: View, score: f64) -> InstanceOutcome
         view,
         score,
         logit: 0.5,
+        calibrated_probability: None,
+        operating_points: Vec::new(),
         peak: None,
         cam: Cam { extent: Extent { rows: 1, columns: 2 }, values: vec![0.25, 0.5] },
         geometry: Geometry {

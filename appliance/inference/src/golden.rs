@@ -1,0 +1,90 @@
+//! Golden vectors on an engine: before a model is used, it must say here what it said where it was trained.
+
+use contract::golden::GoldenError;
+use contract::{Golden, Manifest, golden_input};
+use thiserror::Error;
+
+use crate::engine::{EngineError, Loaded};
+
+/// Why a model must not be used on this engine.
+#[derive(Debug, Error)]
+pub enum GoldenFault {
+    /// The network did not run.
+    #[error("golden vectors could not be run: {0}")]
+    Run(#[from] EngineError),
+    /// The engine panicked; the panic's text may hold anything and is left out.
+    #[error("golden vectors made the engine panic")]
+    Panicked,
+    /// The vectors are none, or the engine does not meet them.
+    #[error(transparent)]
+    Golden(#[from] GoldenError),
+}
+
+/// Runs every golden vector on `loaded`, the model of `manifest`, and compares all outputs.
+///
+/// # Errors
+/// The first [`GoldenFault`].
+pub fn verify(loaded: &mut dyn Loaded, manifest: &Manifest, golden: &Golden) -> Result<(), GoldenFault> {
+    golden.check()?;
+    for vector in &golden.vectors {
+        let outputs = loaded.run(&input(manifest, vector.seed))?;
+        vector.compare(outputs.logit, outputs.probability, &outputs.cam.values, golden.tolerance)?;
+    }
+    Ok(())
+}
+
+/// The input `[3, rows, columns]` of a golden vector, normalised.
+#[must_use]
+pub fn input(manifest: &Manifest, seed: u64) -> Vec<f32> {
+    let shape = manifest.preprocess.input;
+    let grey = golden_input(seed, shape.rows as usize * shape.columns as usize);
+    let channels = manifest.preprocess.normalisation.mean_and_deviation();
+    channels.iter().flat_map(|(mean, deviation)| grey.iter().map(move |value| (value - mean) / deviation)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::GoldenVector;
+
+    use super::*;
+    use crate::engine::Engine as _;
+    use crate::fake::{FakeEngine, Fault, fake_model};
+
+    fn golden() -> Golden {
+        let model = fake_model();
+        let mut loaded = FakeEngine::new(Fault::None).load(&model).unwrap();
+        let vector = |seed| {
+            let outputs = loaded.run(&input(model.manifest(), seed)).unwrap();
+            let (logit, probability) = (outputs.logit, outputs.probability);
+            GoldenVector { seed, logit, probability, cam: outputs.cam.values }
+        };
+        Golden { tolerance: 1e-3, vectors: [1, 2].map(vector).to_vec() }
+    }
+
+    fn verdict(fault: Fault, golden: &Golden) -> Result<(), GoldenFault> {
+        let model = fake_model();
+        verify(FakeEngine::new(fault).load(&model).unwrap().as_mut(), model.manifest(), golden)
+    }
+
+    #[test]
+    fn an_engine_that_says_the_same_passes() {
+        verdict(Fault::None, &golden()).unwrap();
+    }
+
+    #[test]
+    fn an_engine_that_says_something_else_is_found() {
+        for fault in [Fault::NotFinite, Fault::WrongProbability, Fault::WrongMap, Fault::Drifts] {
+            let found = verdict(fault, &golden());
+            assert!(matches!(found, Err(GoldenFault::Golden(GoldenError::Differs { .. }))), "{fault:?}: {found:?}");
+        }
+        let found = verdict(Fault::WrongShape, &golden());
+        assert!(matches!(found, Err(GoldenFault::Golden(GoldenError::Shape { .. }))), "{found:?}");
+        assert!(matches!(verdict(Fault::AnalyzeFailsOnce, &golden()), Err(GoldenFault::Run(_))));
+    }
+
+    #[test]
+    fn vectors_that_hold_to_nothing_are_refused() {
+        let found = verdict(Fault::None, &Golden { vectors: Vec::new(), ..golden() });
+        assert!(matches!(found, Err(GoldenFault::Golden(GoldenError::Vectors(0)))));
+    }
+}
