@@ -3,7 +3,10 @@
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, TensorProto};
 
 /// Operators that treat height and width alike, or see only what is pooled.
-const SYMMETRIC: [&str; 6] = ["Sigmoid", "Mul", "Add", "GlobalAveragePool", "Flatten", "Relu"];
+const SYMMETRIC: [&str; 7] = ["Cast", "Sigmoid", "Mul", "Add", "GlobalAveragePool", "Flatten", "Relu"];
+
+/// `TensorProto.FLOAT16`.
+const FLOAT16: i32 = 10;
 
 /// Exchanges the last two axes of every convolution; the caller exchanges them in input and map. Returns false, and
 /// leaves the network as it was, when it has an operator or a tensor for which it is not known to be right.
@@ -24,7 +27,9 @@ fn is_known(graph: &GraphProto) -> bool {
     let known_operator = |name: &str| name == "Conv" || SYMMETRIC.contains(&name);
     let known_tensor = |tensor: &TensorProto| match tensor.dims[..] {
         [] | [_] => true,
-        [out, input, height, width] => tensor.raw_data.len() as i64 == out * input * height * width * 4,
+        [out, input, height, width] => {
+            tensor.raw_data.len() as i64 == out * input * height * width * value_bytes(tensor) as i64
+        }
         _ => false,
     };
     graph.node.iter().all(|node| known_operator(&node.op_type)) && graph.initializer.iter().all(known_tensor)
@@ -42,17 +47,22 @@ fn exchange_attribute(attribute: &mut AttributeProto) {
     }
 }
 
+/// Kernels are stored in 32 or 16 bits.
+fn value_bytes(tensor: &TensorProto) -> usize {
+    if tensor.data_type == FLOAT16 { 2 } else { 4 }
+}
+
 fn exchange_kernel(tensor: &mut TensorProto) {
     let [_, _, height, width] = tensor.dims[..] else { return };
     if height * width <= 1 {
         return;
     }
-    let (height, width) = (height as usize, width as usize);
-    for kernel in tensor.raw_data.chunks_exact_mut(height * width * 4) {
+    let (height, width, bytes) = (height as usize, width as usize, value_bytes(tensor));
+    for kernel in tensor.raw_data.chunks_exact_mut(height * width * bytes) {
         let original = kernel.to_vec();
-        for (index, value) in original.chunks_exact(4).enumerate() {
-            let place = (index % width * height + index / width) * 4;
-            kernel[place..place + 4].copy_from_slice(value);
+        for (index, value) in original.chunks_exact(bytes).enumerate() {
+            let place = (index % width * height + index / width) * bytes;
+            kernel[place..place + bytes].copy_from_slice(value);
         }
     }
     tensor.dims.swap(2, 3);
@@ -86,6 +96,15 @@ mod tests {
             .collect();
         assert_eq!(values, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
         assert_eq!(graph.node[0].attribute[0].ints, [2, 1, 4, 3]);
+    }
+
+    #[test]
+    fn kernels_of_16_bits_are_exchanged() {
+        let mut network = network("Conv", vec![1, 1, 1, 2], &[]);
+        let kernel = &mut network.graph.as_mut().unwrap().initializer[0];
+        (kernel.dims, kernel.data_type, kernel.raw_data) = (vec![1, 1, 2, 2], FLOAT16, vec![1, 1, 2, 2, 3, 3, 4, 4]);
+        assert!(transpose(&mut network));
+        assert_eq!(network.graph.unwrap().initializer[0].raw_data, [1, 1, 3, 3, 2, 2, 4, 4]);
     }
 
     #[test]
