@@ -91,6 +91,7 @@ fn end_epoch(session: &mut Session<'_>, run: &Run, waited_s: f64, progress: &mut
     };
     if session.group.is_first() {
         run.add_metrics(metrics)?;
+        crate::events::add(run, &metrics)?;
     }
     progress.epoch_done(&metrics);
     let auc = validation.breast_auc.or(validation.image_auc).unwrap_or(0.5);

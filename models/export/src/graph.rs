@@ -4,11 +4,12 @@ use contract::outputs::{INPUT_IMAGE, METADATA_BIAS, METADATA_TOPOLOGY};
 use contract::preprocess::InputShape;
 use contract::topology::{BATCH_NORM_EPSILON, Block};
 use contract::{OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, Topology};
+use half::f16;
 use prost::Message as _;
 use thiserror::Error;
 
 use crate::onnx::{
-    Attribute, FLOAT, Graph, Initializer, Model, ModelProperties, Node, OperatorSet, Property, ValueInfo,
+    Attribute, FLOAT, FLOAT16, Graph, Initializer, Model, ModelProperties, Node, OperatorSet, Property, ValueInfo,
 };
 use crate::weights::{Tensor, Weights, WeightsError};
 
@@ -22,14 +23,43 @@ pub enum ExportError {
     /// The weights are not those of the topology.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A folded weight is beyond 65,504, the greatest 16-bit float.
+    #[error("weight {0} holds a value that a 16-bit float cannot hold")]
+    Half(String),
 }
+
+/// How the kernels are stored; biases and the classifier always keep 32 bits, as there are few of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Storage {
+    /// As 32-bit floats.
+    #[default]
+    Float,
+    /// As 16-bit floats, each cast to 32 bits where it is used: half the file, the same arithmetic on rounded weights.
+    Half,
+}
+
+/// What is put behind the name of a kernel that is stored in 16 bits; the cast gives it its own name.
+pub(crate) const HALF_SUFFIX: &str = ".half";
 
 /// Writes the network as an ONNX file: input `image` `[batch, 3, rows, columns]`, outputs as in [`contract::outputs`].
 ///
 /// # Errors
 /// [`ExportError`] when `weights` were made for another topology.
 pub fn to_onnx(topology: &Topology, weights: &Weights, input: InputShape) -> Result<Vec<u8>, ExportError> {
-    let mut builder = Builder { weights, graph: Graph::default() };
+    to_onnx_stored(topology, weights, input, Storage::Float)
+}
+
+/// As [`to_onnx`], with the kernels stored as `storage` says.
+///
+/// # Errors
+/// As [`to_onnx`], and [`ExportError::Half`] when a weight does not fit into 16 bits.
+pub fn to_onnx_stored(
+    topology: &Topology,
+    weights: &Weights,
+    input: InputShape,
+    storage: Storage,
+) -> Result<Vec<u8>, ExportError> {
+    let mut builder = Builder { weights, graph: Graph::default(), storage };
     let mut features = builder.convolution_norm(INPUT_IMAGE, "features.0", 2)?;
     features = builder.silu(&features);
     for block in topology.blocks() {
@@ -73,6 +103,7 @@ pub fn classifier_bias(network: &[u8]) -> Option<f32> {
 struct Builder<'a> {
     weights: &'a Weights,
     graph: Graph,
+    storage: Storage,
 }
 
 impl Builder<'_> {
@@ -84,6 +115,25 @@ impl Builder<'_> {
             raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         });
         name.into()
+    }
+
+    /// A convolution's kernel, in the storage that was asked for.
+    fn kernel(&mut self, name: &str, tensor: &Tensor) -> Result<String, ExportError> {
+        if self.storage == Storage::Float {
+            return Ok(self.initializer(name, &tensor.shape, &tensor.values));
+        }
+        let halves: Vec<f16> = tensor.values.iter().map(|&value| f16::from_f32(value)).collect();
+        if !halves.iter().all(|half| half.is_finite()) {
+            return Err(ExportError::Half(name.into()));
+        }
+        let stored = format!("{name}{HALF_SUFFIX}");
+        self.graph.initializer.push(Initializer {
+            dims: tensor.shape.iter().map(|&dim| i64::from(dim)).collect(),
+            data_type: FLOAT16,
+            name: stored.clone(),
+            raw_data: halves.iter().flat_map(|half| half.to_le_bytes()).collect(),
+        });
+        Ok(self.node("Cast", &[&stored], Some(name), vec![Attribute::int("to", i64::from(FLOAT))]))
     }
 
     /// Adds a node and returns the name of its output.
@@ -121,11 +171,11 @@ impl Builder<'_> {
     }
 
     /// A convolution whose batch norm is folded into its weight and bias, in double precision.
-    fn convolution_norm(&mut self, input: &str, prefix: &str, stride: i64) -> Result<String, WeightsError> {
+    fn convolution_norm(&mut self, input: &str, prefix: &str, stride: i64) -> Result<String, ExportError> {
         let weight = self.weights.get(&format!("{prefix}.0.weight"))?.clone();
         let (weight, bias) = self.fold(weight, &format!("{prefix}.1"))?;
         let channels = weight.shape[0];
-        let kernel = self.initializer(&format!("{prefix}.0.weight"), &weight.shape, &weight.values);
+        let kernel = self.kernel(&format!("{prefix}.0.weight"), &weight)?;
         let bias = self.initializer(&format!("{prefix}.0.bias"), &[channels], &bias);
         Ok(self.convolution(&[input, &kernel, &bias], &weight.shape, stride, None))
     }
@@ -146,15 +196,15 @@ impl Builder<'_> {
     }
 
     /// A 1×1 convolution with its own bias, as squeeze-and-excitation uses it.
-    fn fully_connected(&mut self, input: &str, prefix: &str) -> Result<String, WeightsError> {
+    fn fully_connected(&mut self, input: &str, prefix: &str) -> Result<String, ExportError> {
         let weight = self.weights.get(&format!("{prefix}.weight"))?.clone();
         let bias = self.weights.get(&format!("{prefix}.bias"))?.clone();
-        let kernel = self.initializer(&format!("{prefix}.weight"), &weight.shape, &weight.values);
+        let kernel = self.kernel(&format!("{prefix}.weight"), &weight)?;
         let bias = self.initializer(&format!("{prefix}.bias"), &bias.shape, &bias.values);
         Ok(self.convolution(&[input, &kernel, &bias], &weight.shape, 1, None))
     }
 
-    fn squeeze_excitation(&mut self, input: &str, prefix: &str) -> Result<String, WeightsError> {
+    fn squeeze_excitation(&mut self, input: &str, prefix: &str) -> Result<String, ExportError> {
         let pooled = self.node("GlobalAveragePool", &[input], None, vec![]);
         let squeezed = self.fully_connected(&pooled, &format!("{prefix}.fc1"))?;
         let squeezed = self.silu(&squeezed);
@@ -164,7 +214,7 @@ impl Builder<'_> {
     }
 
     /// MBConv: expand, depthwise, squeeze-and-excitation, project, add.
-    fn block(&mut self, input: &str, block: &Block) -> Result<String, WeightsError> {
+    fn block(&mut self, input: &str, block: &Block) -> Result<String, ExportError> {
         let layer = |index: usize| format!("{}.block.{index}", block.prefix);
         let mut features = input.to_owned();
         let mut index = 0;
@@ -247,7 +297,7 @@ mod tests {
     fn folding_is_the_batch_norm() {
         let topology = Topology::efficientnet_b4();
         let weights = untrained_weights(&topology).unwrap();
-        let builder = Builder { weights: &weights, graph: Graph::default() };
+        let builder = Builder { weights: &weights, graph: Graph::default(), storage: Storage::Float };
         let weight = weights.get("features.0.0.weight").unwrap().clone();
         let (folded, bias) = builder.fold(weight.clone(), "features.0.1").unwrap();
         let expected = f64::from(weight.values[5]) / (1.0 + BATCH_NORM_EPSILON).sqrt();

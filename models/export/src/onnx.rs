@@ -7,6 +7,8 @@ use prost::Message;
 
 /// `TensorProto.FLOAT` and `TypeProto.Tensor.elem_type`.
 pub(crate) const FLOAT: i32 = 1;
+/// `TensorProto.FLOAT16`.
+pub(crate) const FLOAT16: i32 = 10;
 /// `AttributeProto.INT` and `INTS`.
 const ATTRIBUTE_INT: i32 = 2;
 const ATTRIBUTE_INTS: i32 = 7;
@@ -32,6 +34,20 @@ pub(crate) struct Model {
 pub(crate) struct ModelProperties {
     #[prost(message, repeated, tag = "14")]
     pub(crate) metadata_props: Vec<Property>,
+}
+
+/// A [`Model`] of which only the initialisers are read.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ModelWeights {
+    #[prost(message, optional, tag = "7")]
+    pub(crate) graph: Option<GraphWeights>,
+}
+
+/// The initialisers of a [`Graph`].
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct GraphWeights {
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) initializer: Vec<Initializer>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(folder.join("evaluation.json"), serde_json::to_vec_pretty(&result)?)?;
     let mut figures = plots(&evaluation, folder)?;
     let histogram = plot::score_histogram(&image, Level::Image, evaluation.images.threshold);
-    fs::write(folder.join("scores.svg"), histogram)?;
+    fs::write(folder.join("scores.svg"), histogram.svg())?;
     figures.push(Figure { title: "scores by class".into(), path: "scores.svg".into() });
     let card = card(evaluation, vec![LevelPoint { level: Level::Image, point }], figures);
     fs::write(folder.join("model-card.md"), card.to_markdown())?;
@@ -56,7 +56,8 @@ fn plots(evaluation: &Evaluation, folder: &Path) -> Result<Vec<Figure>, Box<dyn 
         ];
         for (name, picture) in pictures.into_iter().filter_map(|(name, picture)| Some((name, picture?))) {
             let path = format!("{name}-{}.svg", title.replace([' ', '(', ')'], ""));
-            fs::write(folder.join(&path), picture)?;
+            fs::write(folder.join(&path), picture.svg())?;
+            fs::write(folder.join(path.replace(".svg", ".png")), picture.to_png()?)?;
             figures.push(Figure { title: format!("{name}, {title}"), path });
         }
     }
@@ -65,7 +66,7 @@ fn plots(evaluation: &Evaluation, folder: &Path) -> Result<Vec<Figure>, Box<dyn 
         plot::EpochLoss { epoch, training, validation: Some(training + 0.02 + 0.004 * epoch as f64) }
     };
     let losses: Vec<_> = (1..=18).map(epoch).collect();
-    fs::write(folder.join("loss.svg"), plot::loss(&losses, "Loss (made up)"))?;
+    fs::write(folder.join("loss.svg"), plot::loss(&losses, "Loss (made up)").svg())?;
     Ok(figures)
 }
 

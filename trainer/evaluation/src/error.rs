@@ -46,6 +46,9 @@ pub enum EvaluationError {
     /// Scores, labels or weights that nothing can be fitted to.
     #[error("{0}")]
     Unfit(#[from] Unfit),
+    /// A picture could not be written as PNG.
+    #[error("picture as PNG: {0}")]
+    Png(#[from] png::EncodingError),
     /// A setting that cannot be.
     #[error("{name} must be {rule}")]
     Setting {

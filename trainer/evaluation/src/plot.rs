@@ -1,15 +1,15 @@
-//! Plots as SVG, for a page and for print. Every plot says how much data it rests on, and carries the notice.
-//!
-//! Only SVG: it is what browsers, Markdown viewers and typesetting take; PNG would need a font and a rasteriser in this
-//! crate (`resvg` is forty crates). The same values give the same bytes.
+//! Plots as SVG, for a page and for print, and as PNG, for what takes nothing else. Every plot says how much data it rests
+//! on, and carries the notice. The same values give the same bytes.
 
 mod bars;
 mod curve;
 mod frame;
+mod shapes;
 mod svg;
 
 pub use bars::{calibration, confusion, score_histogram};
 pub use curve::{EpochLoss, loss, precision_recall, roc};
+pub use shapes::Plot;
 
 use contract::Aggregation;
 
@@ -30,14 +30,16 @@ pub fn level_title(level: Level) -> &'static str {
 }
 
 /// `1,234 images, 56 positive, 700 patients`.
-pub(crate) fn counts_text(level: Level, counts: Counts) -> String {
+#[must_use]
+pub fn counts_text(level: Level, counts: Counts) -> String {
     let units = if level == Level::Image { "images" } else { "breasts" };
     let Counts { units: all, positive, patients } = counts;
     format!("{} {units}, {} positive, {} patients", thousands(all), thousands(positive), thousands(patients))
 }
 
 /// `0.812 (0.790–0.833)`; an interval that is withheld is left out, an undefined value is a dash.
-pub(crate) fn estimate_text(estimate: Option<&Estimate>) -> String {
+#[must_use]
+pub fn estimate_text(estimate: Option<&Estimate>) -> String {
     let Some((value, interval)) = estimate.and_then(|estimate| Some((estimate.value?, estimate.interval))) else {
         return "–".into();
     };

@@ -2,7 +2,7 @@
 
 use super::frame::{Axis, Frame, Titles, blank};
 use super::svg::{Anchor, BLUE, BODY, Font, GREY, INK, NOTE, ORANGE, Stroke};
-use super::{counts_text, estimate_text, heading, thousands};
+use super::{Plot, counts_text, estimate_text, heading, thousands};
 use crate::metrics::{Confusion, Metric};
 use crate::report::LevelReport;
 use crate::sample::{Level, Prevalence, Sample};
@@ -16,7 +16,7 @@ const NORMAL_975: f64 = 1.959_964;
 /// The calibration diagram: in each bin of scores the share of positive ones, with its 95 % Wilson interval (which takes
 /// units as independent), and below the share of all units that the bin has.
 #[must_use]
-pub fn calibration(report: &LevelReport) -> String {
+pub fn calibration(report: &LevelReport) -> Plot {
     let subtitle = counts_text(report.level, report.counts);
     let titles = Titles { title: &heading("Calibration", report), subtitle: &subtitle };
     let axes = (Axis::unit("mean score"), Axis::unit("share of positive ones"));
@@ -58,7 +58,7 @@ fn wilson(share: f64, count: f64) -> (f64, f64) {
 
 /// Scores of each class; each class sums to 1, so that a rare one is seen. The threshold is marked.
 #[must_use]
-pub fn score_histogram(sample: &Sample, level: Level, threshold: f64) -> String {
+pub fn score_histogram(sample: &Sample, level: Level, threshold: f64) -> Plot {
     let mut shares = [[0.0; HISTOGRAM_BINS]; 2];
     let counts = sample.counts();
     let of_class = [counts.units - counts.positive, counts.positive];
@@ -100,7 +100,7 @@ pub fn score_histogram(sample: &Sample, level: Level, threshold: f64) -> String 
 /// The four outcomes at the threshold: counts at natural prevalence, shares on the balanced draw, each with its share of
 /// the row (of the truth). `None` for the balanced draw of one class.
 #[must_use]
-pub fn confusion(report: &LevelReport, prevalence: Prevalence) -> Option<String> {
+pub fn confusion(report: &LevelReport, prevalence: Prevalence) -> Option<Plot> {
     let (figures, what) = match prevalence {
         Prevalence::Natural => (&report.natural, "Confusion"),
         Prevalence::Balanced => (report.balanced.as_ref()?, "Confusion on the balanced draw"),

@@ -2,7 +2,7 @@
 
 use super::frame::{Axis, Frame, Titles};
 use super::svg::{BLUE, GREY, ORANGE, Stroke};
-use super::{counts_text, estimate_text, heading, value};
+use super::{Plot, counts_text, estimate_text, heading, value};
 use crate::metrics::Metric;
 use crate::report::LevelReport;
 
@@ -23,7 +23,7 @@ pub struct EpochLoss {
 /// Loss by epoch; a value that is not finite is a gap. The epoch of the lowest validation loss, whose weights are kept, is
 /// marked.
 #[must_use]
-pub fn loss(epochs: &[EpochLoss], title: &str) -> String {
+pub fn loss(epochs: &[EpochLoss], title: &str) -> Plot {
     let best = epochs.iter().filter_map(|epoch| Some((epoch.epoch, epoch.validation.filter(|loss| loss.is_finite())?)));
     let best = best.min_by(|a, b| a.1.total_cmp(&b.1));
     let note = best.map(|(epoch, loss)| format!("lowest validation loss {loss:.4} in epoch {epoch}"));
@@ -46,7 +46,7 @@ pub fn loss(epochs: &[EpochLoss], title: &str) -> String {
 
 /// The ROC curve with its pointwise bootstrap interval and the threshold's place.
 #[must_use]
-pub fn roc(report: &LevelReport) -> String {
+pub fn roc(report: &LevelReport) -> Plot {
     let subtitle = counts_text(report.level, report.counts);
     let titles = Titles { title: &heading("ROC curve", report), subtitle: &subtitle };
     let axes = (Axis::unit("1 − specificity"), Axis::unit("sensitivity"));
@@ -75,7 +75,7 @@ pub fn roc(report: &LevelReport) -> String {
 /// The precision-recall curve at the set's own prevalence, in steps as average precision sums it, with the threshold's
 /// place; chance is the prevalence.
 #[must_use]
-pub fn precision_recall(report: &LevelReport) -> String {
+pub fn precision_recall(report: &LevelReport) -> Plot {
     let subtitle = counts_text(report.level, report.counts);
     let titles = Titles { title: &heading("Precision and recall", report), subtitle: &subtitle };
     let axes = (Axis::unit("recall (sensitivity)"), Axis::unit("precision (PPV)"));

@@ -105,7 +105,7 @@ impl Frame {
     }
 
     /// A filled area with data points as corners.
-    pub(crate) fn area(&mut self, points: impl Iterator<Item = (f64, f64)>, colour: &str, opacity: f64) {
+    pub(crate) fn area(&mut self, points: impl Iterator<Item = (f64, f64)>, colour: &'static str, opacity: f64) {
         let points: Vec<_> = points.map(|(x, y)| self.at(x, y)).collect();
         if !points.is_empty() {
             self.svg.area(&points, colour, opacity);
@@ -113,12 +113,12 @@ impl Frame {
     }
 
     /// A box from `(x0, y0)` to `(x1, y1)` in data.
-    pub(crate) fn bar(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, opacity: f64) {
+    pub(crate) fn bar(&mut self, from: (f64, f64), to: (f64, f64), colour: &'static str, opacity: f64) {
         let ((left, low), (right, high)) = (self.at(from.0, from.1), self.at(to.0, to.1));
         self.svg.rect((left, high), (right - left, low - high), colour, opacity);
     }
 
-    pub(crate) fn dot(&mut self, x: f64, y: f64, colour: &str) {
+    pub(crate) fn dot(&mut self, x: f64, y: f64, colour: &'static str) {
         let place = self.at(x, y);
         self.svg.circle(place, 5.0, colour);
     }

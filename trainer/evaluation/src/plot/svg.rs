@@ -5,6 +5,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use super::shapes::{Plot, Shape};
+
 /// Okabe and Ito's blue, told apart from [`ORANGE`] with every kind of colour vision, and in grey.
 pub(crate) const BLUE: &str = "#0072b2";
 /// Okabe and Ito's vermilion.
@@ -17,7 +19,7 @@ pub(crate) const GREY: &str = "#6b6b6b";
 pub(crate) const PALE: &str = "#e6e6e6";
 
 /// Where text is tied to its point.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Anchor {
     Start,
     Middle,
@@ -25,7 +27,7 @@ pub(crate) enum Anchor {
 }
 
 /// How text looks.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Font {
     pub(crate) size: f64,
     pub(crate) bold: bool,
@@ -40,7 +42,7 @@ pub(crate) const BODY: Font = Font { size: 12.0, bold: false, colour: INK };
 pub(crate) const NOTE: Font = Font { size: 11.0, bold: false, colour: GREY };
 
 /// A line's look.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Stroke {
     pub(crate) colour: &'static str,
     pub(crate) width: f64,
@@ -60,12 +62,14 @@ impl Stroke {
 /// A picture in pixels of 1/96 inch, white behind.
 pub(crate) struct Svg {
     text: String,
+    size: (f64, f64),
+    shapes: Vec<Shape>,
 }
 
 impl Svg {
     /// With a title for readers aloud.
     pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
-        let mut svg = Self { text: String::new() };
+        let mut svg = Self { text: String::new(), size: (width, height), shapes: Vec::new() };
         svg.push(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -76,10 +80,10 @@ impl Svg {
         svg
     }
 
-    /// The whole text.
-    pub(crate) fn finish(mut self) -> String {
+    /// The whole picture.
+    pub(crate) fn finish(mut self) -> Plot {
         self.text.push_str("</svg>\n");
-        self.text
+        Plot { svg: self.text, size: self.size, shapes: self.shapes }
     }
 
     pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: Stroke) {
@@ -88,6 +92,7 @@ impl Svg {
 
     /// An open line through points.
     pub(crate) fn path(&mut self, points: &[(f64, f64)], stroke: Stroke) {
+        self.shapes.push(Shape::Line { points: points.to_vec(), stroke });
         let dash = if stroke.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
         let (colour, width) = (stroke.colour, stroke.width);
         self.push(format_args!(
@@ -97,19 +102,30 @@ impl Svg {
     }
 
     /// A filled area; `opacity` in 0 to 1.
-    pub(crate) fn area(&mut self, points: &[(f64, f64)], colour: &str, opacity: f64) {
+    pub(crate) fn area(&mut self, points: &[(f64, f64)], colour: &'static str, opacity: f64) {
+        self.shapes.push(Shape::Area { corners: points.to_vec(), colour, opacity });
         self.push(format_args!("<path d=\"{}Z\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/>\n", course(points)));
     }
 
     /// A filled box; `opacity` in 0 to 1.
-    pub(crate) fn rect(&mut self, at: (f64, f64), size: (f64, f64), colour: &str, opacity: f64) {
+    pub(crate) fn rect(&mut self, at: (f64, f64), size: (f64, f64), colour: &'static str, opacity: f64) {
+        let (right, bottom) = (at.0 + size.0, at.1 + size.1);
+        self.shapes.push(Shape::Area {
+            corners: vec![at, (right, at.1), (right, bottom), (at.0, bottom)],
+            colour,
+            opacity,
+        });
         let ((x, y), (width, height)) = ((number(at.0), number(at.1)), (number(size.0), number(size.1)));
         self.push(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/>\n"
         ));
     }
 
-    pub(crate) fn circle(&mut self, at: (f64, f64), radius: f64, colour: &str) {
+    pub(crate) fn circle(&mut self, at: (f64, f64), radius: f64, colour: &'static str) {
+        // A white rim, as a wider dot below.
+        for (width, colour) in [(2.0 * radius + 1.5, "#ffffff"), (2.0 * radius - 1.5, colour)] {
+            self.shapes.push(Shape::Line { points: vec![at], stroke: Stroke::solid(colour, width) });
+        }
         let (x, y) = (number(at.0), number(at.1));
         self.push(format_args!(
             "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{colour}\" stroke=\"#ffffff\" stroke-width=\"1.5\"/>\n"
@@ -118,11 +134,13 @@ impl Svg {
 
     /// One line of text, on its baseline.
     pub(crate) fn text(&mut self, at: (f64, f64), anchor: Anchor, font: Font, text: &str) {
+        self.shapes.push(Shape::Text { at, anchor, font, text: text.into(), upright: false });
         self.write(at, anchor, font, text, "");
     }
 
     /// Text that runs upwards.
     pub(crate) fn upright_text(&mut self, at: (f64, f64), font: Font, text: &str) {
+        self.shapes.push(Shape::Text { at, anchor: Anchor::Middle, font, text: text.into(), upright: true });
         let turn = format!(" transform=\"rotate(-90 {} {})\"", number(at.0), number(at.1));
         self.write(at, Anchor::Middle, font, text, &turn);
     }

@@ -24,7 +24,7 @@ fn evaluation(positive: impl Fn(usize) -> bool) -> (Evaluation, Sample) {
     (evaluate(&predictions, &settings).unwrap(), sample)
 }
 
-fn all(positive: impl Fn(usize) -> bool) -> Vec<String> {
+fn all(positive: impl Fn(usize) -> bool) -> Vec<Plot> {
     let (evaluation, sample) = evaluation(positive);
     let report = &evaluation.images;
     let mut plots = vec![roc(report), precision_recall(report), calibration(report)];
@@ -35,7 +35,8 @@ fn all(positive: impl Fn(usize) -> bool) -> Vec<String> {
 }
 
 /// Tags that are opened are closed, and no number is missing.
-fn is_sound(svg: &str) -> bool {
+fn is_sound(plot: &Plot) -> bool {
+    let svg = plot.svg();
     let tags = svg.matches('<').count();
     let closed = svg.matches("/>").count() + 2 * svg.matches("</").count();
     tags == closed && svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf")
@@ -45,7 +46,7 @@ fn is_sound(svg: &str) -> bool {
 fn every_plot_is_sound_and_carries_the_notice() {
     let plots = all(|breast| breast % 4 == 0);
     assert_eq!(plots.len(), 6);
-    assert!(plots.iter().all(|plot| is_sound(plot) && plot.contains(contract::NOTICE)));
+    assert!(plots.iter().all(|plot| is_sound(plot) && plot.svg().contains(contract::NOTICE)));
     assert_eq!(plots, all(|breast| breast % 4 == 0), "the same values give the same bytes");
 }
 
@@ -62,8 +63,24 @@ fn losses_with_gaps_and_none() {
     let losses =
         [epoch(1, 0.7, Some(0.69)), epoch(2, f64::NAN, Some(0.6)), epoch(3, 0.5, None), epoch(4, 0.4, Some(0.65))];
     let plot = loss(&losses, "Loss");
-    assert!(is_sound(&plot) && plot.contains("lowest validation loss 0.6000 in epoch 2"));
+    assert!(is_sound(&plot) && plot.svg().contains("lowest validation loss 0.6000 in epoch 2"));
     assert!(is_sound(&loss(&[], "Loss")));
+}
+
+#[test]
+fn the_png_shows_what_the_svg_shows() {
+    let plot = &all(|breast| breast % 4 == 0)[0];
+    let bytes = plot.to_png().unwrap();
+    assert_eq!(bytes, plot.to_png().unwrap());
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let (columns, rows) = reader.info().size();
+    assert!(plot.svg().contains(&format!("width=\"{}\" height=\"{}\"", columns / 2, rows / 2)));
+    let count = |colour: [u8; 3]| pixels.chunks_exact(3).filter(|pixel| *pixel == colour).count();
+    // The curve in blue, the threshold's dot in vermilion, text in ink, and paper around it.
+    assert!(count([0, 0x72, 0xb2]) > 1000 && count([0xd5, 0x5e, 0]) > 100 && count([0x22; 3]) > 1000);
+    assert!(count([255; 3]) > pixels.len() / 3 / 2);
 }
 
 #[test]
