@@ -24,6 +24,10 @@ pub enum Command {
     Fit(FitArgs),
     /// Write the probability of each image of a split as CSV
     Predict(PredictArgs),
+    /// Evaluate a run's best weights or a packed model: figures with intervals, groups, thresholds, plots, model card
+    Evaluate(EvaluateArgs),
+    /// Draw the best and the worst cases of each class with their class activation maps
+    Cams(CamsArgs),
     /// Write trained weights as a model folder for the appliance
     Pack(PackArgs),
 }
@@ -101,6 +105,114 @@ pub struct PredictArgs {
     pub out: PathBuf,
 }
 
+/// What is evaluated.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct SubjectArgs {
+    /// A run: its configuration and best weights
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// A packed model: the weights of its network file, its preprocessing and its calibration
+    #[arg(long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// On which images.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// Folder of images and labels; a run has its own
+    #[arg(long, value_name = "DIR", required_unless_present = "run")]
+    pub data: Option<PathBuf>,
+    /// Which split
+    #[arg(long, value_enum, default_value = "validation")]
+    pub split: trainer::data::Split,
+    /// For a packed model: data settings in TOML (background, share for validation, cache); not its preprocessing
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub config: Option<PathBuf>,
+    /// For a packed model: one such setting, for example data.background=black; may be repeated
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE", conflicts_with = "run")]
+    pub overrides: Vec<String>,
+}
+
+/// How figures are made.
+#[derive(Debug, Args)]
+pub struct FiguresArgs {
+    /// Calibration that is fitted to the split: temperature, isotonic or none; a packed model keeps its own
+    #[arg(long, value_enum, default_value = "temperature")]
+    pub calibration: CalibrationMethod,
+    /// Choose an operating point with at least this sensitivity; may be repeated [default: 0.8 and 0.9]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub sensitivity: Vec<f64>,
+    /// Choose an operating point with at least this specificity; may be repeated [default: 0.8 and 0.9]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub specificity: Vec<f64>,
+    /// Resamples of patients for the intervals
+    #[arg(long, default_value_t = 2000)]
+    pub resamples: usize,
+}
+
+/// How a calibration is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CalibrationMethod {
+    /// One divisor of the logit
+    Temperature,
+    /// A rising map; needs hundreds of positive images
+    Isotonic,
+    /// The network's own probability
+    None,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("is not in 0 to 1".into()) }
+}
+
+/// `mamoru-train evaluate`
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Of what
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// On what
+    #[command(flatten)]
+    pub images: ImagesArgs,
+    /// How
+    #[command(flatten)]
+    pub figures: FiguresArgs,
+    /// Write predictions.csv, report.json, MODEL_CARD.md and plots/ into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print everything as JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mamoru-train cams`
+#[derive(Debug, Args)]
+pub struct CamsArgs {
+    /// Of what
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// On what
+    #[command(flatten)]
+    pub images: ImagesArgs,
+    /// Cases of each page, at most 40
+    #[arg(long, default_value_t = 10)]
+    pub count: usize,
+    /// Where to write the pages
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// How weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WeightsStorage {
+    /// 32-bit floats
+    Fp32,
+    /// 16-bit floats, cast where they are used: half the file; the measured change goes into the model card
+    Fp16,
+}
+
 /// `mamoru-train pack`
 #[derive(Debug, Args)]
 pub struct PackArgs {
@@ -116,4 +228,25 @@ pub struct PackArgs {
     /// A version for people
     #[arg(long)]
     pub model_version: String,
+    /// How the weights are stored
+    #[arg(long, value_enum, default_value = "fp32")]
+    pub weights: WeightsStorage,
+    /// Do not look at the data: the model is neither evaluated nor calibrated and has no operating points
+    #[arg(long)]
+    pub no_data: bool,
+    /// Where the training data is from
+    #[arg(long, default_value = "not stated by who packed it")]
+    pub data_source: String,
+    /// Under which terms the training data was used
+    #[arg(long, default_value = "not stated by who packed it")]
+    pub data_licence: String,
+    /// Licence of the weights
+    #[arg(long, default_value = trainer::report::card::LICENCE)]
+    pub licence: String,
+    /// What the model is for
+    #[arg(long, default_value = trainer::report::card::INTENDED_USE)]
+    pub intended_use: String,
+    /// How
+    #[command(flatten)]
+    pub figures: FiguresArgs,
 }

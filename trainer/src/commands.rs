@@ -1,5 +1,7 @@
 //! The commands: from arguments to the library's functions.
 
+pub mod evaluation;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use trainer::fit::{Ending, session};
 use trainer::growth::{self, folded};
 use trainer::{Config, Network, Run, calibration, config, summary, weights};
 
-use crate::cli::{FitArgs, GrowArgs, PackArgs, PredictArgs, Settings, SummaryArgs};
+use crate::cli::{FitArgs, GrowArgs, PredictArgs, Settings, SummaryArgs};
 
 /// Exit code of a run that was asked to stop: not over, to be resumed.
 const STOPPED: u8 = 3;
@@ -72,6 +74,8 @@ pub fn fit(arguments: &FitArgs) -> Result<ExitCode> {
     match trainer::fit::fit(&run, &config, &stop)? {
         Ending::Finished(reason) => {
             say(&format!("finished: {reason}; best weights in {}", run.best_file().display()));
+            let folder = evaluation::finish(&run)?;
+            say(&format!("figures and plots of the best weights in {}", folder.display()));
             Ok(ExitCode::SUCCESS)
         }
         Ending::Stopped => {
@@ -86,14 +90,6 @@ pub fn predict(arguments: &PredictArgs) -> Result<ExitCode> {
     let (run, config) = Run::open(&arguments.run)?;
     let count = trainer::predict::predict(&run, &config, arguments.split, &arguments.out)?;
     say(&format!("wrote {count} probabilities to {}", arguments.out.display()));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `mamoru-train pack`
-pub fn pack(arguments: &PackArgs) -> Result<ExitCode> {
-    let (run, config) = Run::open(&arguments.run)?;
-    trainer::pack::pack(&run, &config, &arguments.name, &arguments.model_version, &arguments.out)?;
-    say(&format!("packed {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -71,6 +71,12 @@ pub enum TrainerError {
     /// Weights do not make an ONNX file.
     #[error(transparent)]
     Export(#[from] export::ExportError),
+    /// Predictions that cannot be evaluated.
+    #[error(transparent)]
+    Evaluation(#[from] evaluation::EvaluationError),
+    /// What was about to be packed is no model that a device may use.
+    #[error("packed network: {0}")]
+    Check(String),
 }
 
 impl TrainerError {

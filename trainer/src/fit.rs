@@ -77,6 +77,7 @@ fn end_epoch(session: &mut Session, run: &Run, waited_s: f64, progress: &mut Pro
         waited_s,
     };
     run.add_metrics(metrics)?;
+    crate::events::add(run, &metrics)?;
     progress.epoch_done(&metrics);
     let auc = validation.breast_auc.or(validation.image_auc).unwrap_or(0.5);
     let is_best = state.best.is_none_or(|(_, loss, best_auc)| match config.training.keep {

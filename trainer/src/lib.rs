@@ -10,10 +10,13 @@
 //! command ends on them, and the last checkpoint stands.
 
 pub mod augment;
+pub mod bundle;
 pub mod calibration;
+pub mod cams;
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod events;
 pub mod features;
 pub mod fit;
 pub mod growth;
@@ -21,6 +24,7 @@ pub mod network;
 pub mod optimiser;
 pub mod pack;
 pub mod predict;
+pub mod report;
 pub mod run;
 pub mod sampler;
 pub mod schedule;

@@ -15,7 +15,9 @@ fn main() -> ExitCode {
         Command::Grow(arguments) => commands::grow(&arguments),
         Command::Fit(arguments) => commands::fit(&arguments),
         Command::Predict(arguments) => commands::predict(&arguments),
-        Command::Pack(arguments) => commands::pack(&arguments),
+        Command::Evaluate(arguments) => commands::evaluation::evaluate(&arguments),
+        Command::Cams(arguments) => commands::evaluation::cams(&arguments),
+        Command::Pack(arguments) => commands::evaluation::pack(&arguments),
     };
     match result {
         Ok(exit) => exit,

@@ -1,15 +1,169 @@
-//! The probability of each image of a split, as CSV: what evaluation starts from.
+//! The logit of each image of a split: what evaluation starts from, and as CSV.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use evaluation::{Laterality, Prediction, Predictions};
+
+use crate::bundle::Bundle;
 use crate::config::Config;
-use crate::data::Split;
+use crate::data::{LeftOut, Sample, Split, Store, Usable};
 use crate::error::{Result, TrainerError};
 use crate::fit::session;
 use crate::fit::validation::{logits, sigmoid};
 use crate::network::Network;
 use crate::run::{Run, replace};
 use crate::weights;
+
+/// A network with the way in which it wants its images.
+#[derive(Debug)]
+pub struct Subject {
+    /// What it is called in reports.
+    pub title: String,
+    /// The network.
+    pub network: Network,
+    /// Data, preprocessing and threads; for a bundle the preprocessing is the bundle's.
+    pub config: Config,
+    /// Where prepared images are kept when the configuration names no folder.
+    pub folder: PathBuf,
+    /// The bundle's calibration; a run has none.
+    pub calibration: contract::Calibration,
+}
+
+impl Subject {
+    /// A run's best weights, on the run's own data or on that of `data`.
+    ///
+    /// # Errors
+    /// When there is no run, or it has no best weights yet.
+    pub fn of_run(folder: &Path, data: Option<&Path>) -> Result<Self> {
+        let (run, mut config) = Run::open(folder)?;
+        if let Some(data) = data {
+            config.data.folder = data.into();
+        }
+        let best = run.best_file();
+        let network = Network::new(config.topology()?, weights::read(&best)?, &best)?;
+        let title = format!("best weights of run {}", name_of(folder));
+        let calibration = contract::Calibration::Identity;
+        Ok(Self { title, network, config, folder: folder.into(), calibration })
+    }
+
+    /// A packed bundle: network, preprocessing and calibration are the bundle's, the rest is as `config` says. Without a
+    /// cache folder in `config` nothing is kept.
+    ///
+    /// # Errors
+    /// When the folder holds no sound bundle.
+    pub fn of_bundle(folder: &Path, mut config: Config) -> Result<Self> {
+        let bundle = Bundle::open(folder)?;
+        let Bundle { manifest, .. } = &bundle;
+        config.preprocess = manifest.preprocess;
+        if config.data.cache.is_none() {
+            config.data.cache = Some(std::env::temp_dir());
+            config.data.cache_bytes_max = 0;
+        }
+        Ok(Self {
+            title: format!("bundle {} {} ({})", manifest.name, manifest.version, manifest.network.short(12)),
+            network: bundle.network()?,
+            config,
+            folder: folder.into(),
+            calibration: manifest.calibration.clone().unwrap_or_default(),
+        })
+    }
+}
+
+/// The last part of a path: a report names no folder of the machine that made it.
+fn name_of(folder: &Path) -> String {
+    folder.file_name().map_or_else(|| "?".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// What a network says of a split.
+#[derive(Debug)]
+pub struct Predicted {
+    /// Which split.
+    pub split: Split,
+    /// The data's folder, without its parents.
+    pub source: String,
+    /// The images, in the table's order.
+    pub samples: Vec<Usable>,
+    /// What it says of each.
+    pub predictions: Predictions,
+    /// Images of all splits that could not be used.
+    pub left_out: Vec<LeftOut>,
+    /// Images, positive images, breasts and patients of each split that has any.
+    pub parts: Vec<Part>,
+}
+
+/// How much a split holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Which one.
+    pub split: Split,
+    /// Images.
+    pub images: usize,
+    /// Images of positive breasts.
+    pub positive: usize,
+    /// Prediction ids.
+    pub breasts: usize,
+    /// Patients.
+    pub patients: usize,
+}
+
+/// Reads and prepares the subject's data, and runs its network over a split.
+///
+/// # Errors
+/// Bad data; a split without an image.
+pub fn of_split(subject: &Subject, split: Split) -> Result<(Store, Predicted)> {
+    let config = &subject.config;
+    if config.threads > 0 {
+        tch::set_num_threads(i32::try_from(config.threads).unwrap_or(i32::MAX));
+    }
+    let (store, prepared) = session::prepare(&subject.folder, config)?;
+    let parts = [Split::Train, Split::Validation].map(|split| part(split, &prepared.usable)).to_vec();
+    let samples: Vec<Usable> = prepared.usable.into_iter().filter(|usable| usable.sample.split == split).collect();
+    let logits = logits(&subject.network, 0, config.data.loader_threads, &store, None, &samples)?;
+    let predictions = predictions(&samples, &logits)?;
+    let source = name_of(&config.data.folder);
+    Ok((store, Predicted { split, source, samples, predictions, left_out: prepared.left_out, parts }))
+}
+
+fn part(split: Split, usable: &[Usable]) -> Part {
+    let samples: Vec<&Sample> =
+        usable.iter().map(|usable| &usable.sample).filter(|sample| sample.split == split).collect();
+    let count = |of: fn(&Sample) -> &str| {
+        samples.iter().map(|sample| of(sample)).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    Part {
+        split,
+        images: samples.len(),
+        positive: samples.iter().filter(|sample| sample.label).count(),
+        breasts: count(|sample| &sample.breast),
+        patients: count(|sample| &sample.patient),
+    }
+}
+
+/// Samples with their logits as `evaluation` wants them.
+///
+/// # Errors
+/// No sample, or a logit that is not finite.
+pub fn predictions(samples: &[Usable], logits: &[f64]) -> Result<Predictions> {
+    let rows = samples.iter().zip(logits).map(|(usable, &logit)| {
+        let sample = &usable.sample;
+        let group = |names: [&str; 2]| {
+            let found = sample.groups.iter().find(|(name, _)| names.contains(&name.as_str()));
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        Prediction {
+            patient_id: sample.patient.clone(),
+            laterality: if sample.breast.ends_with("_L") { Laterality::Left } else { Laterality::Right },
+            view: group(["view", "view"]),
+            image_id: sample.image.clone(),
+            site: group(["site_id", "site"]),
+            machine: group(["machine_id", "machine"]),
+            density: group(["density", "density"]),
+            label: sample.label,
+            logit,
+        }
+    });
+    Ok(Predictions::new(rows.collect())?)
+}
 
 /// Runs the run's best weights over a split and writes `image,patient,breast,label,logit,probability` and the table's
 /// other columns. Gives the number of images.

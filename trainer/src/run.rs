@@ -7,6 +7,8 @@
 //! state.json              where the run stands; names the checkpoint's tensors
 //! tensors-<n>.safetensors the checkpoint: weights, moments, moving average
 //! best.safetensors        the best epoch's weights
+//! tensorboard/            the metrics as events, see `events`
+//! evaluation/             figures and plots of the best weights, once the run is over, see `report`
 //! cache/                  prepared images, unless the configuration names another folder
 //! ```
 //!
