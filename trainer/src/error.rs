@@ -77,7 +77,7 @@ pub enum TrainerError {
     /// Predictions that cannot be evaluated.
     #[error(transparent)]
     Evaluation(#[from] evaluation::EvaluationError),
-    /// What was about to be packed is no model that a device may use.
+    /// The packed network, run by the appliance's CPU engine's library, does not do what the trainer's network does.
     #[error("packed network: {0}")]
     Check(String),
 }

@@ -8,6 +8,7 @@
 //! plots/           the card's
 //! ```
 
+mod check;
 mod date;
 
 use std::path::{Path, PathBuf};
@@ -61,11 +62,12 @@ pub struct Packed {
 /// Packs the run's best weights into `out`, which must be empty or not there. It appears whole or not at all.
 ///
 /// The steps: 1. export; 2. read the weights back from the file, so that all that follows is of what is shipped; 3. golden
-/// vectors by the trainer's network; 4. the validation split: calibration, operating points, figures, and the change by the
-/// storage; 5. the folder.
+/// vectors by the trainer's network; 4. the file, run by tract, must give them within their tolerance; 5. the validation
+/// split: calibration, operating points, figures, and the change by the storage; 6. the folder.
 ///
 /// # Errors
-/// When the run has no best weights yet, they are not finite or do not fit into 16 bits, the data cannot be used, or the folder cannot be written.
+/// When the run has no best weights yet, they are not finite or do not fit into 16 bits, tract gives other outputs, the
+/// data cannot be used, or the folder cannot be written.
 pub fn pack(run: &Run, config: &Config, packing: Packing, out: &Path) -> Result<Packed> {
     check_out(out)?;
     let best = run.best_file();
@@ -75,7 +77,7 @@ pub fn pack(run: &Run, config: &Config, packing: Packing, out: &Path) -> Result<
     let onnx = export::to_onnx_stored(trained.topology(), &exported, input, packing.storage)?;
     let shipped = bundle::network_of(&onnx, trained.topology())?;
     let golden = golden(&shipped, config)?;
-    golden.check().map_err(|error| TrainerError::Check(error.to_string()))?;
+    check::check(&onnx, &golden, config.preprocess)?;
     let mut identity = packing.identity;
     identity.trained = date::modified(&best)?;
     let evaluated = match &packing.evaluation {
@@ -205,10 +207,7 @@ fn write(
     replace(&folder.join("golden.json"), &json(golden, folder)?)?;
     let mut facts = card::facts(config);
     facts.push(("network file".into(), format!("SHA-256 {}, {} bytes", manifest.network, onnx.len())));
-    facts.push((
-        "golden vectors".into(),
-        format!("{}, of the network that was read back from the file", golden.vectors.len()),
-    ));
+    facts.push(("golden vectors".into(), format!("{}, reproduced by tract before packing", golden.vectors.len())));
     let text = match evaluated {
         Some(Evaluated { predicted, report, change: (largest, mean) }) => {
             let change = format!("largest {largest:.2e}, mean {mean:.2e}, over {} images", predicted.samples.len());

@@ -134,6 +134,22 @@ fn what_cannot_be_packed_leaves_nothing() {
 }
 
 #[test]
+fn another_network_than_the_trainers_is_not_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, config) = run(folder.path());
+    let best = run.best_file();
+    let network = Network::new(config.topology().unwrap(), weights::read(&best).unwrap(), &best).unwrap();
+    let mut vectors = golden(&network, &config).unwrap();
+    let onnx = export::to_onnx(network.topology(), &weights::to_export(&network).unwrap(), config.preprocess.input);
+    let onnx = onnx.unwrap();
+    check::check(&onnx, &vectors, config.preprocess).unwrap();
+    vectors.vectors[2].logit += 1.0;
+    let error = check::check(&onnx, &vectors, config.preprocess).unwrap_err().to_string();
+    assert!(error.contains("logit") && error.contains("vector 3"), "{error}");
+    assert!(check::check(&onnx[..1000], &vectors, config.preprocess).is_err());
+}
+
+#[test]
 fn pages_of_examples_show_each_class() {
     let folder = tempfile::tempdir().unwrap();
     let (run, _) = run(folder.path());
