@@ -19,11 +19,11 @@ fi
 
 rm -rf "$work"
 mkdir -p "$work"
-cargo build --locked --release --quiet -p trainer --features mpi --bin mamoru-train
+cargo build --locked --release --quiet --workspace --features trainer/mpi --bin mamoru-train
 # A binary of its own: the other one, put back after it, runs without MPI's library.
 train=$work/mamoru-train
 cp "$target/release/mamoru-train" "$train"
-cargo build --locked --release --quiet -p trainer --bin mamoru-train
+cargo build --locked --release --quiet --workspace --bin mamoru-train
 settings=(--set threads=1 --set "preprocess.input={rows=96, columns=48}" --set network.topology=efficientnet_b0
     --set network.trained_from=features.7 --set network.batch_norm=running --set batch.breasts=4
     --set batch.images_per_pass=2 --set optimiser.rate=1e-3 --set optimiser.average_decay=0.9 --set data.background=black

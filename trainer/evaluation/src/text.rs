@@ -114,7 +114,7 @@ mod tests {
             site: "1".into(),
             machine: "4\u{1b}[2J9".into(),
             density: String::new(),
-            label: index / 2 % 3 == 0,
+            label: (index / 2).is_multiple_of(3),
             logit: (index % 7) as f64 - 3.0,
         };
         let predictions = Predictions::new((0..60).map(row).collect()).unwrap();

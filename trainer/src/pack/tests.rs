@@ -48,7 +48,7 @@ fn run(folder: &Path) -> (Run, Config) {
     ];
     let config = Config::resolve(None, &overrides).unwrap();
     let run = Run::create(&folder.join("run"), &config).unwrap();
-    crate::fit::fit(&run, &config, &AtomicBool::new(false)).unwrap();
+    crate::fit::fit(&run, &config, &AtomicBool::new(false), &crate::group::Group::alone()).unwrap();
     (run, config)
 }
 

@@ -54,7 +54,7 @@ fn every_plot_is_sound_and_carries_the_notice() {
 fn one_class_has_plots_without_curves() {
     let plots = all(|_| false);
     assert_eq!(plots.len(), 5, "no balanced confusion");
-    assert!(plots.iter().all(|plot| is_sound(plot)));
+    assert!(plots.iter().all(is_sound));
 }
 
 #[test]
