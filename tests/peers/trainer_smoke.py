@@ -192,7 +192,8 @@ def main() -> None:
     else:
         print("not run: evaluation of the smoke run's bundle: this mamoru-train has no evaluate --bundle")
     # The image's name in the table is the file's.
-    expected = {line["image"].rsplit("/", 1)[-1]: float(line["probability"]) for line in csv.DictReader(predictions.open())}
+    column = "image_id" if predictions.parent != work else "image"
+    expected = {line[column].rsplit("/", 1)[-1]: float(line["probability"]) for line in csv.DictReader(predictions.open())}
     if knows([mamoru, "analyze"], "--model"):
         check_appliance(mamoru, bundle, files, expected)
     else:

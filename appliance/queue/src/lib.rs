@@ -32,6 +32,7 @@ mod commit;
 mod deliveries;
 mod index;
 mod instances;
+mod lock;
 mod open;
 mod rows;
 mod state_dir;

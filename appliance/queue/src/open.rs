@@ -11,7 +11,7 @@ use domain::{FailureReason, InstanceOutcome, InstanceRecord, ReceivedInstance, U
 use crate::commit::Committer;
 use crate::index::Index;
 use crate::rows::INSTANCE;
-use crate::{Admission, Queue, QueueError, StateDir, rows};
+use crate::{Admission, Queue, QueueError, StateDir, lock, rows};
 
 /// Makes the row of a spooled file anew from the file alone, or says why it cannot.
 pub type Reread<'a> = &'a dyn Fn(&Path) -> Result<ReceivedInstance, String>;
@@ -43,9 +43,9 @@ impl Queue {
         let mut recovery = Recovery { unfinished: remove_unfinished(state)?, ..Recovery::default() };
         let queue = match open_database(&state.database(), &lock) {
             Ok(queue) => queue,
-            Err(_) => {
+            Err(error) => {
                 let aside = state.corrupt_database(now);
-                tracing::error!(aside = %aside.display(), "queue database cannot be opened, it is rebuilt from the spool");
+                tracing::error!(%error, aside = %aside.display(), "queue database cannot be opened, it is rebuilt from the spool");
                 fs::rename(state.database(), &aside)
                     .map_err(|source| QueueError::Disk { what: "corrupt queue cannot be moved aside", source })?;
                 recovery.corrupt_database = Some(aside);
@@ -111,6 +111,7 @@ impl Queue {
 /// sled reports corruption as errors and as panics; both are an error here, as is a row that cannot be read.
 fn open_database(path: &Path, lock: &Arc<File>) -> Result<Queue, QueueError> {
     let open = AssertUnwindSafe(|| -> Result<Queue, QueueError> {
+        wait_for_lock(path);
         remove_half_written_snapshot(path);
         let database = sled::Config::new().path(path).open()?;
         let rows = database.open_tree("rows")?;
@@ -119,6 +120,14 @@ fn open_database(path: &Path, lock: &Arc<File>) -> Result<Queue, QueueError> {
         Ok(Queue::new(rows, committer, index, Arc::clone(lock)))
     });
     catch_unwind(open).unwrap_or(Err(QueueError::Row))
+}
+
+/// sled tries its lock only once, and a failure would look like a broken database. No other queue can have it: the lock of
+/// the state folder is ours. It is left to sled, which takes it again; every error is sled's to tell.
+fn wait_for_lock(database: &Path) {
+    if let Ok(file) = File::open(database.join("db")) {
+        let _ = lock::take(&file);
+    }
 }
 
 /// A snapshot that was being written stops sled from opening at all; without it, sled replays its log.

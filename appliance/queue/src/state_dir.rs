@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 
 use contract::Digest;
 use domain::StoredFile;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
-use crate::QueueError;
+use crate::{QueueError, lock};
 
 /// The state directory: readable by its owner only, because everything in it is patient data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,11 +125,7 @@ impl StateDir {
     pub(crate) fn lock(&self) -> Result<fs::File, QueueError> {
         let failed = |source| QueueError::Disk { what: "state folder cannot be locked", source };
         let file = fs::File::create(self.0.join("lock")).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(file),
-            Err(Errno::WOULDBLOCK) => Err(QueueError::InUse),
-            Err(error) => Err(failed(error.into())),
-        }
+        if lock::take(&file).map_err(failed)? { Ok(file) } else { Err(QueueError::InUse) }
     }
 
     /// Where a database that cannot be opened is put.

@@ -71,12 +71,35 @@ fn begun_analyses_are_counted_over_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let key = received(1, "1").key;
     for times in 1..=3 {
-        let (queue, state, _) = open(folder.path());
+        let (queue, state, recovery) = open(folder.path());
+        assert_eq!(recovery, Recovery::default());
         if times == 1 {
             queue.admit(&spool(&state, 1)).unwrap();
         }
         assert_eq!(queue.begin(&key).unwrap(), times);
     }
+}
+
+#[test]
+fn a_database_that_is_locked_a_moment_longer_is_not_a_broken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    queue.admit(&spool(&state, 1)).unwrap();
+    drop(queue);
+    // What a child between fork and exec does for a moment, for longer: about a hundred syncs.
+    let closing = std::fs::File::open(state.database().join("db")).unwrap();
+    closing.lock().unwrap();
+    let work = folder.path().join("work");
+    let thread = std::thread::spawn(move || {
+        for _ in 0..100 {
+            std::fs::write(&work, "x").and_then(|()| std::fs::File::open(&work)?.sync_all()).unwrap();
+        }
+        drop(closing);
+    });
+    let (queue, _, recovery) = open(folder.path());
+    thread.join().unwrap();
+    assert_eq!(recovery, Recovery::default());
+    assert_eq!(queue.waiting(10).unwrap().len(), 1);
 }
 
 #[test]
