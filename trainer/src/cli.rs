@@ -64,7 +64,7 @@ pub struct GrowArgs {
 }
 
 /// Settings of a run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Configuration in TOML; what it does not say is as in the reference method
     #[arg(long, value_name = "FILE")]
@@ -84,8 +84,12 @@ pub struct FitArgs {
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
     /// Go on from the run's last checkpoint with the run's own configuration
-    #[arg(long, conflicts_with_all = ["config", "data", "overrides"])]
+    #[arg(long, conflicts_with_all = ["config", "data", "overrides", "cache_features"])]
     pub resume: bool,
+    /// Compute the frozen part's output once for so many changed variants of each image, and train the rest from it
+    /// (data.cache_features)
+    #[arg(long, value_name = "VARIANTS")]
+    pub cache_features: Option<u32>,
     /// Settings
     #[command(flatten)]
     pub settings: Settings,

@@ -62,7 +62,7 @@ pub fn grow(arguments: &GrowArgs) -> Result<ExitCode> {
 /// `mamoru-train fit`
 pub fn fit(arguments: &FitArgs) -> Result<ExitCode> {
     let group = Group::join()?;
-    let config = if arguments.resume { None } else { Some(resolve(&arguments.settings)?) };
+    let config = if arguments.resume { None } else { Some(resolve(&settings_of_fit(arguments))?) };
     // The other processes would wait for one that failed.
     let end_all = |error: &TrainerError| {
         if group.size() > 1 {
@@ -77,9 +77,12 @@ pub fn fit(arguments: &FitArgs) -> Result<ExitCode> {
     }
     match trainer::fit::fit(&run, &config, &stop, &group).inspect_err(end_all)? {
         Ending::Finished(reason) => {
-            say(&format!("finished: {reason}; best weights in {}", run.best_file().display()));
-            let folder = evaluation::finish(&run)?;
-            say(&format!("figures and plots of the best weights in {}", folder.display()));
+            // Only one process writes the run's folder.
+            if group.is_first() {
+                say(&format!("finished: {reason}; best weights in {}", run.best_file().display()));
+                let folder = evaluation::finish(&run)?;
+                say(&format!("figures and plots of the best weights in {}", folder.display()));
+            }
             Ok(ExitCode::SUCCESS)
         }
         Ending::Stopped => {
@@ -95,6 +98,13 @@ pub fn predict(arguments: &PredictArgs) -> Result<ExitCode> {
     let count = trainer::predict::predict(&run, &config, arguments.split, &arguments.out)?;
     say(&format!("wrote {count} probabilities to {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings, with those that have an option of their own.
+fn settings_of_fit(arguments: &FitArgs) -> Settings {
+    let mut settings = arguments.settings.clone();
+    settings.overrides.extend(arguments.cache_features.map(|variants| format!("data.cache_features={variants}")));
+    settings
 }
 
 fn resolve(settings: &Settings) -> Result<Config> {
