@@ -8,15 +8,12 @@ mod heat;
 use std::path::{Path, PathBuf};
 
 use contract::geometry::Extent;
-use contract::preprocess::{
-    AspectRule, ContrastRule, CropRule, InputShape, Normalisation, PaddingRule, ResizeFilter, WindowRule,
-};
+use contract::preprocess::InputShape;
 use contract::{Geometry, NOTICE, PreprocessSpec};
 use evaluation::canvas::{Canvas, LETTER_COLUMNS, LETTER_ROWS, Lettering, Rgb};
 use tch::{Kind, Tensor};
 
-use crate::data::Usable;
-use crate::data::picture::{self, FILE_BYTES_MAX};
+use crate::data::picture;
 use crate::error::{Result, TrainerError};
 use crate::predict::{Predicted, Subject};
 use crate::run::replace;
@@ -88,7 +85,7 @@ fn case(subject: &Subject, predicted: &Predicted, index: usize) -> Result<Case> 
     let spec = &subject.config.preprocess;
     let file = &usable.sample.file;
     let wrong = |problem: String| TrainerError::data(file, problem);
-    let image = picture::decode(&read(usable)?, subject.config.data.background).map_err(wrong)?;
+    let image = picture::decode(&picture::read(file).map_err(wrong)?, subject.config.data.background).map_err(wrong)?;
     let input = imaging::prepare(&image, spec).map_err(|error| wrong(error.to_string()))?;
     let (rows, columns) = (i64::from(spec.input.rows), i64::from(spec.input.columns));
     let cam = subject.network.evaluate(&Tensor::from_slice(&input.tensor).view([1, 3, rows, columns])).cam;
@@ -97,7 +94,7 @@ fn case(subject: &Subject, predicted: &Predicted, index: usize) -> Result<Case> 
     let original = input.geometry.original;
     let shown = u64::from(original.columns) * u64::from(ROWS) / u64::from(original.rows.max(1));
     let columns = u32::try_from(shown).unwrap_or(COLUMNS_MAX).clamp(1, COLUMNS_MAX);
-    let display = display(columns);
+    let display = PreprocessSpec::display(InputShape { rows: ROWS, columns });
     let grey = imaging::prepare(&image, &display).map_err(|error| wrong(error.to_string()))?.tensor;
     let grey = &grey[..(ROWS * columns) as usize];
     let overlaid = overlay(grey, columns, &Surface::new(&values, extent), extent, &input.geometry);
@@ -111,29 +108,6 @@ fn case(subject: &Subject, predicted: &Predicted, index: usize) -> Result<Case> 
             format!("{truth}, {probability:.3}"),
         ],
     })
-}
-
-fn read(usable: &Usable) -> Result<Vec<u8>> {
-    let file = &usable.sample.file;
-    let metadata = std::fs::metadata(file).map_err(TrainerError::file("read", file))?;
-    if metadata.len() > FILE_BYTES_MAX {
-        return Err(TrainerError::data(file, format!("has more than {FILE_BYTES_MAX} bytes")));
-    }
-    std::fs::read(file).map_err(TrainerError::file("read", file))
-}
-
-/// How the image is shown: as its own window says.
-const fn display(columns: u32) -> PreprocessSpec {
-    PreprocessSpec {
-        window: WindowRule::DicomVoi,
-        padding: PaddingRule::Exclude,
-        crop: CropRule::None,
-        aspect: AspectRule::Stretch,
-        filter: ResizeFilter::Area,
-        contrast: ContrastRule::Unchanged,
-        normalisation: Normalisation::UnitRange,
-        input: InputShape { rows: ROWS, columns },
-    }
 }
 
 /// The map over the image; rows and columns that the network never saw carry none.

@@ -123,7 +123,7 @@ fn shape(network: &Network, first: usize, store: &Store) -> [i64; 3] {
     let input = store.spec().input;
     let (rows, columns) = (i64::from(input.rows), i64::from(input.columns));
     // The shape follows from the walk: one blank image shows it.
-    let device = network.tensor("classifier.1.bias").device();
+    let device = network.device();
     let blank = Tensor::zeros([1, 3, rows, columns], (Kind::Float, device));
     let size = tch::no_grad(|| network.run_parts(&blank, 0..first, &Pass::evaluation())).size();
     [size[1], size[2], size[3]]
@@ -173,7 +173,7 @@ fn compute(
         }
         inputs.push(grey);
     }
-    let device = network.tensor("classifier.1.bias").device();
+    let device = network.device();
     let input = normalise(&Tensor::f_cat(&inputs, 0)?.to_device(device), spec.normalisation);
     let values = tch::no_grad(|| network.run_parts(&input, 0..first, &Pass::evaluation()));
     let values = values.to_device(Device::Cpu).to_kind(Kind::Half).contiguous();

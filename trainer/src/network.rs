@@ -12,7 +12,7 @@ use std::path::Path;
 
 use contract::Topology;
 use contract::topology::Block;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TrainerError};
 
@@ -79,6 +79,12 @@ impl Network {
     #[must_use]
     pub const fn tensors(&self) -> &Tensors {
         &self.tensors
+    }
+
+    /// Where its tensors are.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.tensor("classifier.1.bias").device()
     }
 
     /// Number of parts: stem, blocks, head.

@@ -7,10 +7,7 @@ use domain::findings::Cam;
 /// The reference method's threshold: mean plus one standard deviation of the map.
 #[must_use]
 pub fn threshold(cam: &Cam) -> f32 {
-    let count = cam.values.len().max(1) as f64;
-    let mean = cam.values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-    let variance = cam.values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
-    (mean + variance.sqrt()) as f32
+    contract::cam::threshold(&cam.values)
 }
 
 /// The middle of the strongest cell, in pixels of the original image; `None` when it lies in the input's padding.
@@ -34,12 +31,8 @@ impl Surface {
     /// Thresholds `cam` and scales what is left.
     #[must_use]
     pub fn new(cam: &Cam) -> Self {
-        let threshold = threshold(cam);
-        let greatest = cam.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let range = greatest - threshold;
-        let scaled = |&value: &f32| if value > threshold && range > 0.0 { (value - threshold) / range } else { 0.0 };
         Self {
-            cells: cam.values.iter().map(scaled).collect(),
+            cells: contract::cam::thresholded(&cam.values),
             rows: cam.extent.rows as usize,
             columns: cam.extent.columns as usize,
         }

@@ -1,7 +1,7 @@
 //! Golden vectors on an engine: before a model is used, it must say here what it said where it was trained.
 
 use contract::golden::GoldenError;
-use contract::{Golden, Manifest, golden_input};
+use contract::{Golden, Manifest, golden_channels};
 use thiserror::Error;
 
 use crate::engine::{EngineError, Loaded};
@@ -36,10 +36,7 @@ pub fn verify(loaded: &mut dyn Loaded, manifest: &Manifest, golden: &Golden) -> 
 /// The input `[3, rows, columns]` of a golden vector, normalised.
 #[must_use]
 pub fn input(manifest: &Manifest, seed: u64) -> Vec<f32> {
-    let shape = manifest.preprocess.input;
-    let grey = golden_input(seed, shape.rows as usize * shape.columns as usize);
-    let channels = manifest.preprocess.normalisation.mean_and_deviation();
-    channels.iter().flat_map(|(mean, deviation)| grey.iter().map(move |value| (value - mean) / deviation)).collect()
+    golden_channels(seed, &manifest.preprocess)
 }
 
 #[cfg(test)]

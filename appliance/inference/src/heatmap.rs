@@ -2,9 +2,7 @@
 
 use contract::PreprocessSpec;
 use contract::geometry::Point;
-use contract::preprocess::{
-    AspectRule, ContrastRule, CropRule, InputShape, Normalisation, PaddingRule, ResizeFilter, WindowRule,
-};
+use contract::preprocess::InputShape;
 use domain::NOTICE;
 use domain::findings::Cam;
 use drawing::{PictureError, Size};
@@ -94,16 +92,7 @@ fn write_notice(picture: &mut Picture, top: u32) {
 
 /// The image by its own window, in 0 to 1.
 fn reduced(image: &DecodedImage, rows: u32, columns: u32) -> Result<Vec<f32>, PrepareError> {
-    let display = PreprocessSpec {
-        window: WindowRule::DicomVoi,
-        padding: PaddingRule::Exclude,
-        crop: CropRule::None,
-        aspect: AspectRule::Stretch,
-        filter: ResizeFilter::Area,
-        contrast: ContrastRule::Unchanged,
-        normalisation: Normalisation::UnitRange,
-        input: InputShape { rows, columns },
-    };
+    let display = PreprocessSpec::display(InputShape { rows, columns });
     let mut grey = prepare(image, &display)?.tensor;
     grey.truncate(rows as usize * columns as usize);
     Ok(grey)

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PreprocessSpec;
+
 /// The widest tolerance that is taken: above it a comparison says nothing.
 const TOLERANCE_MAX: f64 = 0.05;
 
@@ -123,6 +125,12 @@ impl GoldenVector {
             None => Ok(()),
         }
     }
+}
+
+/// A golden input as the network takes it: `[3, rows, columns]`, normalised as the spec says.
+#[must_use]
+pub fn golden_channels(seed: u64, spec: &PreprocessSpec) -> Vec<f32> {
+    spec.normalisation.channels(&golden_input(seed, spec.input.rows as usize * spec.input.columns as usize))
 }
 
 /// A golden input: `values` numbers in 0 to 1 of 24 bits each, from SplitMix64 started at `seed`, before the spec's

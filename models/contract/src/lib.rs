@@ -10,6 +10,7 @@
 pub mod aggregation;
 pub mod attributes;
 pub mod calibration;
+pub mod cam;
 pub mod digest;
 pub mod geometry;
 pub mod golden;
@@ -26,7 +27,7 @@ pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
 pub use calibration::{Breakpoint, Calibration, Isotonic, OperatingPoint, Target, Temperature, Threshold};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
-pub use golden::{Golden, GoldenVector, golden_input};
+pub use golden::{Golden, GoldenVector, golden_channels, golden_input};
 pub use manifest::{Manifest, ModelLabel, NOTICE};
 pub use outputs::{INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY};
 pub use preprocess::PreprocessSpec;

@@ -126,6 +126,14 @@ impl Normalisation {
             Self::ImageNet => [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)],
         }
     }
+
+    /// Grey values `[rows, columns]` in 0 to 1 as the three channels `[3, rows, columns]` of the input.
+    #[must_use]
+    pub fn channels(self, grey: &[f32]) -> Vec<f32> {
+        let channels = self.mean_and_deviation();
+        let channel = |(mean, deviation): (f32, f32)| grey.iter().map(move |value| (value - mean) / deviation);
+        channels.into_iter().flat_map(channel).collect()
+    }
 }
 
 /// Rows and columns of the network's input.
@@ -156,6 +164,21 @@ impl PreprocessSpec {
             contrast: ContrastRule::Unchanged,
             normalisation: Normalisation::UnitRange,
             input: InputShape::REFERENCE,
+        }
+    }
+
+    /// Not for a network but for people: the whole image by its own window, in 0 to 1.
+    #[must_use]
+    pub const fn display(input: InputShape) -> Self {
+        Self {
+            window: WindowRule::DicomVoi,
+            padding: PaddingRule::Exclude,
+            crop: CropRule::None,
+            aspect: AspectRule::Stretch,
+            filter: ResizeFilter::Area,
+            contrast: ContrastRule::Unchanged,
+            normalisation: Normalisation::UnitRange,
+            input,
         }
     }
 

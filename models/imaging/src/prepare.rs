@@ -12,9 +12,6 @@ use thiserror::Error;
 use crate::image::{DecodedImage, Window};
 use crate::{grey, resize};
 
-/// Channels of the network's input.
-const CHANNELS: usize = 3;
-
 /// The network's input, and how it lies over the original image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInput {
@@ -79,11 +76,7 @@ pub fn prepare(image: &DecodedImage, spec: &PreprocessSpec) -> Result<ModelInput
     if spec.contrast == ContrastRule::Breast {
         foreground::stretch(&mut grey);
     }
-    let mut tensor = Vec::with_capacity(CHANNELS * grey.len());
-    for (mean, deviation) in spec.normalisation.mean_and_deviation() {
-        tensor.extend(grey.iter().map(|value| (value - mean) / deviation));
-    }
-    Ok(ModelInput { tensor, geometry, window: header.windows.first().copied() })
+    Ok(ModelInput { tensor: spec.normalisation.channels(&grey), geometry, window: header.windows.first().copied() })
 }
 
 /// Where the resized image stands in the input.

@@ -1,6 +1,5 @@
-//! A class activation map as colours, as the appliance's heat maps show it: kept above mean plus one standard deviation
-//! (reference method, "Class activation map"), smooth between cells. The trainer and the appliance share no code for
-//! pictures, because neither may depend on the other.
+//! A class activation map as colours: what `contract::cam` keeps of it, as on the appliance's heat maps, smooth between
+//! cells. The trainer and the appliance share no code for pictures, because neither may depend on the other.
 
 use contract::Point;
 use contract::geometry::Extent;
@@ -22,13 +21,7 @@ pub(super) struct Surface {
 impl Surface {
     /// Thresholds a map of this extent, row by row, and scales what is left.
     pub(super) fn new(cam: &[f32], extent: Extent) -> Self {
-        let count = cam.len().max(1) as f64;
-        let mean = cam.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-        let variance = cam.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
-        let threshold = (mean + variance.sqrt()) as f32;
-        let range = cam.iter().copied().fold(f32::NEG_INFINITY, f32::max) - threshold;
-        let scaled = |&value: &f32| if value > threshold && range > 0.0 { (value - threshold) / range } else { 0.0 };
-        Self { cells: cam.iter().map(scaled).collect(), extent }
+        Self { cells: contract::cam::thresholded(cam), extent }
     }
 
     /// The value at a point of the grid, whose cells have their middle at +0.5: bilinear, with the smoothstep of each

@@ -4,6 +4,7 @@
 //! and go the same way from there.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use contract::PreprocessSpec;
 use contract::preprocess::Normalisation;
@@ -12,7 +13,7 @@ use imaging::{DecodedHeader, DecodedImage, Photometric};
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of a file: an uncompressed 16-bit mammogram has up to 60 MB.
-pub const FILE_BYTES_MAX: u64 = 512 << 20;
+const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// The longest side of a picture in pixels.
 const SIDE_MAX: u32 = 16_384;
@@ -30,6 +31,18 @@ pub enum Background {
     White,
     /// Wherever more pixels lie in the outer tenth of the range: around the breast is nothing, in all pictures.
     Detect,
+}
+
+/// Reads a file within the limit.
+///
+/// # Errors
+/// Why it can't be read, for people.
+pub fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let metadata = std::fs::metadata(file).map_err(|error| error.to_string())?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(format!("has more than {FILE_BYTES_MAX} bytes"));
+    }
+    std::fs::read(file).map_err(|error| error.to_string())
 }
 
 /// Decodes a file's bytes.

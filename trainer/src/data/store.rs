@@ -8,7 +8,7 @@ use std::time::Instant;
 use contract::{Digest, PreprocessSpec};
 
 use super::cache::Cache;
-use super::picture::{self, Background, FILE_BYTES_MAX};
+use super::picture::{self, Background};
 use super::{LeftOut, Sample, Usable};
 use crate::error::{Result, TrainerError};
 
@@ -91,7 +91,7 @@ impl Store {
             Some(stored) => stored,
             None => {
                 let file = &usable.sample.file;
-                let content = self.read(file).map_err(|reason| TrainerError::data(file, reason))?;
+                let content = picture::read(file).map_err(|reason| TrainerError::data(file, reason))?;
                 self.decode(&content).map_err(|reason| TrainerError::data(file, reason))?
             }
         };
@@ -105,7 +105,7 @@ impl Store {
 
     /// The key of a sample whose image is good, or why it is not.
     fn prepare(&self, sample: &Sample) -> Result<std::result::Result<Digest, String>> {
-        let content = match self.read(&sample.file) {
+        let content = match picture::read(&sample.file) {
             Ok(content) => content,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -117,14 +117,6 @@ impl Store {
             Ok(stored) => self.cache.put(&key, &stored).map(|_| Ok(key)),
             Err(reason) => Ok(Err(reason)),
         }
-    }
-
-    fn read(&self, file: &Path) -> std::result::Result<Vec<u8>, String> {
-        let metadata = std::fs::metadata(file).map_err(|error| error.to_string())?;
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(format!("has more than {FILE_BYTES_MAX} bytes"));
-        }
-        std::fs::read(file).map_err(|error| error.to_string())
     }
 
     fn decode(&self, content: &[u8]) -> std::result::Result<Vec<u8>, String> {

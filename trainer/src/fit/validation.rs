@@ -83,7 +83,7 @@ pub fn logits(
         None => store.load(usable, bytes),
     };
     let mut logits = Vec::with_capacity(samples.len());
-    let device = network.tensor("classifier.1.bias").device();
+    let device = network.device();
     std::thread::scope(|scope| {
         for bytes in Loader::start(scope, threads, &batches, &load) {
             let bytes = bytes?;

@@ -1,5 +1,4 @@
 use contract::preprocess::InputShape;
-use tch::Device;
 
 use super::*;
 use crate::weights::untrained;

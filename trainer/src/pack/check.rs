@@ -1,7 +1,6 @@
 //! The packed file, run by tract as the appliance's CPU engine runs it: a bundle that it would refuse is never written.
 
-use contract::preprocess::Normalisation;
-use contract::{Golden, INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, PreprocessSpec, golden_input};
+use contract::{Golden, INPUT_IMAGE, OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, PreprocessSpec, golden_channels};
 use tract_onnx::prelude::*;
 
 use crate::error::{Result, TrainerError};
@@ -44,12 +43,7 @@ fn plan(onnx: &[u8], spec: PreprocessSpec) -> TractResult<std::sync::Arc<TypedRu
 /// A golden input, normalised as the spec says.
 fn input(seed: u64, spec: PreprocessSpec) -> TractResult<Tensor> {
     let (rows, columns) = (spec.input.rows as usize, spec.input.columns as usize);
-    let grey = golden_input(seed, rows * columns);
-    let rule: Normalisation = spec.normalisation;
-    let channels = rule.mean_and_deviation();
-    let values: Vec<f32> =
-        channels.iter().flat_map(|(mean, deviation)| grey.iter().map(move |grey| (grey - mean) / deviation)).collect();
-    Tensor::from_shape(&[1, 3, rows, columns], &values)
+    Tensor::from_shape(&[1, 3, rows, columns], &golden_channels(seed, &spec))
 }
 
 fn values(output: &TValue) -> TractResult<Vec<f32>> {
