@@ -177,6 +177,9 @@ pub struct EvaluateArgs {
     /// Of what
     #[command(flatten)]
     pub subject: SubjectArgs,
+    /// No model: the mean grey of the prepared image, to compare with. Of meaning is what depends on the ranking only
+    #[arg(long, group = "SubjectArgs")]
+    pub brightness: bool,
     /// On what
     #[command(flatten)]
     pub images: ImagesArgs,

@@ -127,7 +127,7 @@ pub struct BatchConfig {
     pub images_per_pass: usize,
     /// Threads that each take some of a batch's passes, with a replica of the network; libtorch's own threads rest
     /// meanwhile. The more the faster, up to the cores, at passes of 2 to 4 images that stay in the processor's cache.
-    /// More than one needs `network.batch_norm = "running"`.
+    /// Where `network.batch_norm = "batch"`, the running statistics are the mean of what the threads' passes made of them.
     pub workers: usize,
     /// Batches whose gradients are averaged for one step.
     pub accumulation: usize,
@@ -145,6 +145,12 @@ pub struct OptimiserConfig {
     pub focal_gamma: f64,
     /// Share of the pairs in the pairwise loss; the rest is cross entropy.
     pub pairwise_share: f64,
+    /// Weight of a second loss, 0 for none: the pairs' loss of how high the images' class activation maps rise
+    /// (`peak_share`). A finding is a few cells of the map, and its mean, the logit, says little of them at first (Zhu et
+    /// al., Deep Multi-instance Networks with Sparse Label Assignment, MICCAI 2017). Pairs are of one pass.
+    pub peak_weight: f64,
+    /// The share of the map's cells whose mean is its height.
+    pub peak_share: f64,
     /// Learning rate.
     pub rate: f64,
     /// Factor on the learning rate, by torchvision's name of the part (`features.0` to the head, with the classifier).
@@ -281,6 +287,12 @@ impl Config {
         if !(0.0..=1.0).contains(&self.optimiser.pairwise_share) {
             return Err(setting("optimiser.pairwise_share", "is not 0 to 1"));
         }
+        if !(self.optimiser.peak_weight >= 0.0 && self.optimiser.peak_weight.is_finite()) {
+            return Err(setting("optimiser.peak_weight", "is not at least 0"));
+        }
+        if !(0.0..=1.0).contains(&self.optimiser.peak_share) {
+            return Err(setting("optimiser.peak_share", "is not 0 to 1"));
+        }
         let in_passes = self.batch.images_per_pass > 0 || self.batch.workers > 1;
         if self.optimiser.loss == Loss::Pairwise && in_passes {
             return Err(setting(
@@ -289,13 +301,8 @@ impl Config {
             ));
         }
         self.check_device()?;
-        match self.batch.workers {
-            1 => {}
-            2..=WORKERS_MAX if self.network.batch_norm == BatchNorm::Running => {}
-            2..=WORKERS_MAX => {
-                return Err(setting("batch.workers", "more than 1 needs network.batch_norm = \"running\""));
-            }
-            _ => return Err(setting("batch.workers", "is not 1 to 64")),
+        if !(1..=WORKERS_MAX).contains(&self.batch.workers) {
+            return Err(setting("batch.workers", "is not 1 to 64"));
         }
         if self.data.cache_features > 0 && self.network.trained_from == "features.0" {
             return Err(setting("data.cache_features", "nothing is frozen, there is nothing to keep"));

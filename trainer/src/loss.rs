@@ -51,18 +51,23 @@ impl Objective {
             }
             Loss::Pairwise => {
                 let cross = cross(Reduction::Sum)?;
-                let is_positive = targets.gt(0.5);
-                let (positive, negative) =
-                    (logit.masked_select(&is_positive), logit.masked_select(&is_positive.logical_not()));
-                if positive.numel() == 0 || negative.numel() == 0 {
-                    return Ok(cross);
-                }
-                let pairs = (negative.unsqueeze(0) - positive.unsqueeze(1)).softplus().mean(logit.kind());
-                let images = logit.numel() as f64;
-                Ok(cross * (1.0 - self.pairwise_share) + pairs * (self.pairwise_share * images))
+                let Some(pairs) = pairs(logit, targets) else { return Ok(cross) };
+                Ok(cross * (1.0 - self.pairwise_share) + pairs * self.pairwise_share)
             }
         }
     }
+}
+
+/// For each pair of a positive and a negative image log(1 + exp(negative − positive)), their mean counted once per image.
+/// `None` without a pair. `scores` and `targets` are `[n, 1]`.
+pub fn pairs(scores: &Tensor, targets: &Tensor) -> Option<Tensor> {
+    let is_positive = targets.gt(0.5);
+    let (positive, negative) = (scores.masked_select(&is_positive), scores.masked_select(&is_positive.logical_not()));
+    if positive.numel() == 0 || negative.numel() == 0 {
+        return None;
+    }
+    let mean = (negative.unsqueeze(0) - positive.unsqueeze(1)).softplus().mean(scores.kind());
+    Some(mean * scores.numel() as f64)
 }
 
 #[cfg(test)]
@@ -85,6 +90,15 @@ mod tests {
         let (right, wrong) =
             (sum(Loss::Pairwise, &[-3.0, 3.0], &[0.0, 1.0]), sum(Loss::Pairwise, &[3.0, -3.0], &[0.0, 1.0]));
         assert!(right < 0.1 && wrong > 5.0, "{right} {wrong}");
+    }
+
+    #[test]
+    fn pairs_are_of_both_classes_and_count_once_per_image() {
+        let column = |values: &[f32]| Tensor::from_slice(values).unsqueeze(1);
+        assert!(pairs(&column(&[1.0, 2.0]), &column(&[0.0, 0.0])).is_none());
+        let sum = pairs(&column(&[0.0, 1.0, 3.0]), &column(&[0.0, 0.0, 1.0])).unwrap().double_value(&[]);
+        let pair = |difference: f64| difference.exp().ln_1p();
+        assert!((sum - 3.0 * (pair(-3.0) + pair(-2.0)) / 2.0).abs() < 1e-6);
     }
 
     #[test]

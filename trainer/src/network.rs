@@ -144,8 +144,17 @@ impl Network {
 
     /// The logit `[n, 1]` of a training step: parts from `first` on of what came before, then dropout and classifier.
     pub fn training_logit(&self, input: &Tensor, first: usize, training: &Training) -> Tensor {
+        self.pooled_logit(&self.training_features(input, first, training), training)
+    }
+
+    /// The last feature maps `[n, channels, rows, columns]` of a training step: parts from `first` on.
+    pub fn training_features(&self, input: &Tensor, first: usize, training: &Training) -> Tensor {
         let pass = Pass { training: Some(training), observer: None };
-        let features = self.run_parts(input, first..self.parts(), &pass);
+        self.run_parts(input, first..self.parts(), &pass)
+    }
+
+    /// The last feature maps of a training step to the logit `[n, 1]`: pooling, dropout, classifier.
+    pub fn pooled_logit(&self, features: &Tensor, training: &Training) -> Tensor {
         let mut pooled = features.mean_dim([2_i64, 3].as_slice(), false, Kind::Float);
         if training.dropout > 0.0 {
             let size = pooled.size();
@@ -153,6 +162,17 @@ impl Network {
             pooled *= kept.view([size[0], size[1]]).to_device(pooled.device());
         }
         pooled.linear(self.tensor("classifier.1.weight"), Some(self.tensor("classifier.1.bias")))
+    }
+
+    /// How high the class activation map of the last feature maps rises, `[n, 1]`: the mean of the given share of its
+    /// cells, the highest ones, at least one.
+    #[must_use]
+    pub fn peak(&self, features: &Tensor, share: f64) -> Tensor {
+        let kernel = self.tensor("classifier.1.weight").unsqueeze(-1).unsqueeze(-1);
+        let cells = features.conv2d(&kernel, None::<&Tensor>, 1, 0, 1, 1).flatten(1, -1);
+        let count = ((cells.size()[1] as f64 * share).round() as i64).max(1);
+        let (highest, _) = cells.topk(count, 1, true, false);
+        highest.mean_dim([1_i64].as_slice(), true, Kind::Float)
     }
 
     /// A network of its own with the same values; what is trained in this one is trained in the other.

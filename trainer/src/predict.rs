@@ -55,10 +55,7 @@ impl Subject {
         let bundle = Bundle::open(folder)?;
         let Bundle { manifest, .. } = &bundle;
         config.preprocess = manifest.preprocess;
-        if config.data.cache.is_none() {
-            config.data.cache = Some(std::env::temp_dir());
-            config.data.cache_bytes_max = 0;
-        }
+        without_cache(&mut config);
         Ok(Self {
             title: format!("bundle {} {} ({})", manifest.name, manifest.version, manifest.network.short(12)),
             network: bundle.network()?,
@@ -111,15 +108,53 @@ pub struct Part {
 /// # Errors
 /// Bad data; a split without an image.
 pub fn of_split(subject: &Subject, split: Split) -> Result<(Store, Predicted)> {
-    let config = &subject.config;
+    let Subject { network, config, folder, .. } = subject;
+    judged(folder, config, split, |store, samples| logits(network, 0, config.data.loader_threads, store, None, samples))
+}
+
+/// What the mean grey of the prepared image says of a split: a network must be better than this. Nothing is kept unless
+/// `config` names a cache folder.
+///
+/// # Errors
+/// Bad data; a split without an image.
+pub fn brightness(mut config: Config, split: Split) -> Result<Predicted> {
+    let folder = without_cache(&mut config);
+    let mean = |store: &Store, samples: &[Usable]| {
+        let mut bytes = Vec::new();
+        let of_sample = |sample: &Usable| {
+            bytes.clear();
+            store.load(sample, &mut bytes)?;
+            let greys =
+                bytes.chunks_exact(4).map(|grey| f64::from(f32::from_ne_bytes([grey[0], grey[1], grey[2], grey[3]])));
+            Ok(greys.sum::<f64>() / (bytes.len() / 4).max(1) as f64)
+        };
+        samples.iter().map(of_sample).collect::<Result<Vec<f64>>>()
+    };
+    Ok(judged(&folder, &config, split, mean)?.1)
+}
+
+/// Where prepared images go when nobody said it: nowhere.
+fn without_cache(config: &mut Config) -> PathBuf {
+    if config.data.cache.is_none() {
+        config.data.cache_bytes_max = 0;
+    }
+    config.data.cache.get_or_insert_with(std::env::temp_dir).clone()
+}
+
+/// Reads and prepares a configuration's data, and judges the images of a split.
+fn judged(
+    folder: &Path,
+    config: &Config,
+    split: Split,
+    judge: impl FnOnce(&Store, &[Usable]) -> Result<Vec<f64>>,
+) -> Result<(Store, Predicted)> {
     if config.threads > 0 {
         tch::set_num_threads(i32::try_from(config.threads).unwrap_or(i32::MAX));
     }
-    let (store, prepared) = session::prepare(&subject.folder, config)?;
+    let (store, prepared) = session::prepare(folder, config)?;
     let parts = [Split::Train, Split::Validation].map(|split| part(split, &prepared.usable)).to_vec();
     let samples: Vec<Usable> = prepared.usable.into_iter().filter(|usable| usable.sample.split == split).collect();
-    let logits = logits(&subject.network, 0, config.data.loader_threads, &store, None, &samples)?;
-    let predictions = predictions(&samples, &logits)?;
+    let predictions = predictions(&samples, &judge(&store, &samples)?)?;
     let source = name_of(&config.data.folder);
     Ok((store, Predicted { split, source, samples, predictions, left_out: prepared.left_out, parts }))
 }

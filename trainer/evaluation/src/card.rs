@@ -135,11 +135,14 @@ impl ModelCard {
                 Target::Sensitivity(share) => format!("sensitivity at least {share}"),
                 Target::Specificity(share) => format!("specificity at least {share}"),
             };
-            let reached = [point.threshold.get(), point.sensitivity, point.specificity];
+            // At 50 % prevalence precision is sensitivity over all calls.
+            let f1 = 2.0 * point.sensitivity / (1.0 + point.sensitivity + 1.0 - point.specificity);
+            let reached = [point.threshold.get(), point.sensitivity, point.specificity, f1];
             let numbers = reached.map(|number| format!("{number:.3}"));
             [level_title(*level).to_owned(), target].into_iter().chain(numbers).collect()
         };
-        let head = ["level", "chosen for", "threshold", "sensitivity reached", "specificity reached"];
+        let head =
+            ["level", "chosen for", "threshold", "sensitivity reached", "specificity reached", "F1, balanced draw"];
         page.table(&head, self.operating_points.iter().map(row).collect());
         if !self.operating_points.is_empty() {
             page.paragraph("What was reached is on the data on which the thresholds were chosen.");

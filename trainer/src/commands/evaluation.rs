@@ -22,20 +22,28 @@ use crate::cli::{
 
 /// `mamoru-train evaluate`
 pub fn evaluate(arguments: &EvaluateArgs) -> Result<ExitCode> {
-    let subject = subject(&arguments.subject, &arguments.images)?;
-    let (_, predicted) = predict::of_split(&subject, arguments.images.split)?;
-    list_left_out(&predicted);
-    let calibrating = match arguments.subject.bundle {
-        Some(_) => Calibrating::Given(subject.calibration.clone()),
-        None => Calibrating::Fitted,
+    let (split, images) = (arguments.images.split, &arguments.images);
+    let (title, predicted, calibrating, config) = if arguments.brightness {
+        let config = settings(images)?;
+        let predicted = predict::brightness(config.clone(), split)?;
+        ("brightness of the image, no model".into(), predicted, Calibrating::Fitted, config)
+    } else {
+        let subject = subject(&arguments.subject, images)?;
+        let (_, predicted) = predict::of_split(&subject, split)?;
+        let calibrating = match arguments.subject.bundle {
+            Some(_) => Calibrating::Given(subject.calibration),
+            None => Calibrating::Fitted,
+        };
+        (subject.title, predicted, calibrating, subject.config)
     };
-    let report = report::report(&subject.title, &predicted, calibrating, &choices(&arguments.figures))?;
+    list_left_out(&predicted);
+    let report = report::report(&title, &predicted, calibrating, &choices(&arguments.figures))?;
     if let Some(out) = &arguments.out {
         let epochs = match &arguments.subject.run {
             Some(run) => Run::open(run)?.0.metrics()?,
             None => Vec::new(),
         };
-        write(&subject, &report, &predicted, &epochs, out)?;
+        write(&title, &config, &report, &predicted, &epochs, out)?;
         say(&format!("wrote predictions, report, plots and model card to {}", out.display()));
     }
     let text = if arguments.json { serde_json::to_string_pretty(&report)? + "\n" } else { report::page(&report) };
@@ -88,13 +96,14 @@ pub fn finish(run: &Run) -> Result<PathBuf> {
     let subject = Subject::of_run(run.folder(), None)?;
     let (_, predicted) = predict::of_split(&subject, Split::Validation)?;
     let report = report::report(&subject.title, &predicted, Calibrating::Fitted, &Choices::default())?;
-    write(&subject, &report, &predicted, &run.metrics()?, &folder)?;
+    write(&subject.title, &subject.config, &report, &predicted, &run.metrics()?, &folder)?;
     pages::write(&subject, &predicted, 10, &folder.join("cams"))?;
     Ok(folder)
 }
 
 fn write(
-    subject: &Subject,
+    title: &str,
+    config: &Config,
     report: &Report,
     predicted: &Predicted,
     epochs: &[trainer::run::Metrics],
@@ -102,7 +111,7 @@ fn write(
 ) -> Result<()> {
     let figures = files::write(report, predicted, epochs, folder)?;
     let identity = Identity {
-        name: subject.title.clone(),
+        name: title.into(),
         version: String::new(),
         data: predicted.source.clone(),
         data_licence: "as the data's".into(),
@@ -111,7 +120,7 @@ fn write(
         trained: "see the run's or the bundle's own files".into(),
     };
     // A bundle does not hold the settings of its training.
-    let facts = if epochs.is_empty() { Vec::new() } else { card::facts(&subject.config) };
+    let facts = if epochs.is_empty() { Vec::new() } else { card::facts(config) };
     let card = card::card(identity, report, predicted, facts, figures);
     let path = folder.join("MODEL_CARD.md");
     std::fs::write(&path, card.to_markdown()).with_context(|| format!("write {}", path.display()))
@@ -122,11 +131,16 @@ fn subject(subject: &SubjectArgs, images: &ImagesArgs) -> Result<Subject> {
         return Ok(Subject::of_run(run, images.data.as_deref())?);
     }
     let bundle = subject.bundle.as_deref().context("name a run or a bundle")?;
+    Ok(Subject::of_bundle(bundle, settings(images)?)?)
+}
+
+/// Where the data is and how it is read, for what is no run.
+fn settings(images: &ImagesArgs) -> Result<Config> {
     let mut config = Config::resolve(images.config.as_deref(), &images.overrides)?;
     if let Some(data) = &images.data {
         config.data.folder.clone_from(data);
     }
-    Ok(Subject::of_bundle(bundle, config)?)
+    Ok(config)
 }
 
 fn choices(figures: &FiguresArgs) -> Choices {

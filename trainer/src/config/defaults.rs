@@ -76,6 +76,8 @@ impl Default for OptimiserConfig {
             loss: Loss::CrossEntropy,
             focal_gamma: 2.0,
             pairwise_share: 0.5,
+            peak_weight: 0.0,
+            peak_share: 0.05,
             rate: 1e-3,
             rate_factors: BTreeMap::new(),
             weight_decay: 0.0,

@@ -47,7 +47,8 @@ pub(super) fn plan(session: &Session<'_>) -> Vec<Batch> {
         let mut variant = || variants.u32(0..config.data.cache_features.max(1)) + 1;
         let items: Vec<Item> =
             (0..).zip(samples).map(|(number, sample)| Item { sample, number, variant: variant() }).collect();
-        let all = passes(items.len() as i64, config.batch.images_per_pass as i64, session.group.size() as i64);
+        let takers = session.group.size() * config.batch.workers;
+        let all = passes(items.len() as i64, config.batch.images_per_pass as i64, takers as i64);
         share(items, all, session.group.rank(), session.group.size())
     });
     batches.collect()
@@ -60,11 +61,11 @@ fn share(items: Vec<Item>, all: Vec<Range>, rank: usize, size: usize) -> Batch {
     Batch { images: items.len(), items: passes.iter().flat_map(of_pass).collect(), passes }
 }
 
-/// Passes of nearly equal length, none above `most` images, 0 is no limit, and at least `least` of them while there are
-/// images.
-fn passes(images: i64, most: i64, least: i64) -> Vec<Range> {
+/// Passes of nearly equal length, none above `most` images, 0 is no limit, and as many for each of `takers` while there
+/// are images.
+fn passes(images: i64, most: i64, takers: i64) -> Vec<Range> {
     let count = if most == 0 { 1 } else { (images + most - 1) / most };
-    let count = count.max(least).min(images);
+    let count = ((count + takers - 1) / takers * takers).min(images);
     let start = |pass: i64| pass * images / count;
     let range = |pass: i64| Range { number: start(pass).cast_unsigned(), images: start(pass + 1) - start(pass) };
     (0..count).map(range).collect()
@@ -74,8 +75,8 @@ fn passes(images: i64, most: i64, least: i64) -> Vec<Range> {
 mod tests {
     use super::*;
 
-    fn lengths(images: i64, most: i64, least: i64) -> Vec<(u64, i64)> {
-        passes(images, most, least).into_iter().map(|range| (range.number, range.images)).collect()
+    fn lengths(images: i64, most: i64, takers: i64) -> Vec<(u64, i64)> {
+        passes(images, most, takers).into_iter().map(|range| (range.number, range.images)).collect()
     }
 
     #[test]
@@ -85,6 +86,7 @@ mod tests {
         assert_eq!(lengths(5, 0, 1), [(0, 5)]);
         assert_eq!(lengths(5, 0, 2), [(0, 2), (2, 3)]);
         assert_eq!(lengths(1, 0, 4), [(0, 1)]);
+        assert_eq!(lengths(9, 4, 2), [(0, 2), (2, 2), (4, 2), (6, 3)]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::data::loader::Loader;
 use crate::data::picture::normalise;
 use crate::error::{Result, TrainerError};
 use crate::group::Group;
-use crate::loss::Objective;
+use crate::loss::{Objective, pairs};
 use crate::network::{BatchNorm, Network, Pass, Training};
 use crate::optimiser::Optimiser;
 use crate::schedule::{Schedule, cosine};
@@ -149,7 +149,7 @@ impl Step<'_> {
         Ok(replicas.accumulate(network, shares, &run)?.into_iter().sum())
     }
 
-    /// One pass there and back. Gives the sum of its images' losses.
+    /// One pass there and back. Gives the sum of its images' losses, without that of the peaks.
     fn backward(&self, network: &Network, share: &Share, scale: f64, place: Place) -> Result<f64> {
         let Place { epoch, batch, .. } = place;
         let settings = &self.config.network;
@@ -161,11 +161,13 @@ impl Step<'_> {
             generator: RefCell::new(generator(self.config.seed, Purpose::Dropout, &drawn_at)),
         };
         let frozen = if self.feature_shape.is_some() { self.first } else { 0 };
-        let logit = tch::autocast(self.config.precision == Precision::Mixed, || {
-            let input = tch::no_grad(|| network.run_parts(&share.input, frozen..self.first, &Pass::evaluation()));
-            network.training_logit(&input, self.first, &training)
-        });
         let optimiser = &self.config.optimiser;
+        let (logit, peak) = tch::autocast(self.config.precision == Precision::Mixed, || {
+            let input = tch::no_grad(|| network.run_parts(&share.input, frozen..self.first, &Pass::evaluation()));
+            let features = network.training_features(&input, self.first, &training);
+            let peak = (optimiser.peak_weight > 0.0).then(|| network.peak(&features, optimiser.peak_share));
+            (network.pooled_logit(&features, &training), peak)
+        });
         let objective = Objective {
             loss: optimiser.loss,
             focal_gamma: optimiser.focal_gamma,
@@ -176,7 +178,12 @@ impl Step<'_> {
         if !value.is_finite() {
             return Err(TrainerError::LossNotFinite { epoch, step: batch });
         }
-        (loss * scale).f_backward()?;
+        let peaks = peak.and_then(|peak| pairs(&peak.to_kind(Kind::Float), &share.targets));
+        let total = match peaks {
+            Some(peaks) => loss + peaks * optimiser.peak_weight,
+            None => loss,
+        };
+        (total * scale).f_backward()?;
         Ok(value)
     }
 

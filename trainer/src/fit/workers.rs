@@ -1,7 +1,8 @@
 //! Gradients of one batch on several threads.
 //!
 //! The first worker has the network itself, each other one a replica. A worker takes every n-th pass, and their gradients
-//! are added in the workers' order, so that the sum does not depend on who is faster.
+//! are added in the workers' order, so that the sum does not depend on who is faster. Running statistics that the passes
+//! moved are averaged over the workers that had passes.
 
 use crate::error::{Result, TrainerError};
 use crate::network::Network;
@@ -35,6 +36,7 @@ impl Replicas {
         }
         self.0.iter_mut().for_each(|replica| follow(replica, network));
         let count = self.0.len() + 1;
+        let at_work = passes.len().clamp(1, count);
         let mut shares: Vec<Vec<(usize, Item)>> = (0..count).map(|_| Vec::new()).collect();
         for (index, pass) in passes.into_iter().enumerate() {
             shares[index % count].push((index, pass));
@@ -57,6 +59,7 @@ impl Replicas {
         for replica in &self.0 {
             add_gradients(network, replica)?;
         }
+        average_statistics(network, &self.0[..at_work - 1])?;
         losses.sort_unstable_by_key(|(index, _)| *index);
         Ok(losses.into_iter().map(|(_, loss)| loss).collect())
     }
@@ -81,6 +84,19 @@ fn add_gradients(network: &Network, replica: &Network) -> Result<()> {
                 let _ = sum.f_add_(&other)?;
             } else if other.defined() {
                 return Err(TrainerError::Worker);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Gives the network the mean of its and the replicas' running statistics.
+fn average_statistics(network: &Network, replicas: &[Network]) -> Result<()> {
+    tch::no_grad(|| {
+        for (name, tensor) in network.tensors().iter().filter(|(name, _)| name.contains(".running_")) {
+            let mut mean = tensor.shallow_clone();
+            for (count, replica) in (2_u32..).zip(replicas) {
+                let _ = mean.f_lerp_(replica.tensor(name), 1.0 / f64::from(count))?;
             }
         }
         Ok(())
@@ -130,6 +146,32 @@ mod tests {
         }
         let (_, again) = gradients(2);
         assert!(two.iter().zip(&again).all(|(two, again)| two == again), "the sum depends on who is faster");
+    }
+
+    #[test]
+    fn running_statistics_are_the_mean_of_the_workers_that_had_passes() {
+        let topology = Topology::efficientnet_b0();
+        let network = || Network::new(topology.clone(), untrained(&topology).unwrap(), Path::new("test")).unwrap();
+        tch::manual_seed(3);
+        let images = Tensor::rand([2, 3, 64, 32], (Kind::Float, Device::Cpu));
+        let run = |network: &Network, image: i64| {
+            let image = images.narrow(0, image, 1);
+            let loss = network.training_logit(&image, 0, &Training::plain(BatchNorm::Batch)).sum(Kind::Float);
+            loss.f_backward()?;
+            Ok(0.0)
+        };
+        let mean_after = |passes: Vec<i64>, workers: usize| {
+            let mut network = network();
+            let _optimiser = Optimiser::new(Method::Adam, 0.0, &network, 0, |_| 1.0);
+            let mut replicas = Replicas::of(&network, workers).unwrap();
+            replicas.accumulate(&mut network, passes, &run).unwrap();
+            network.tensor("features.1.0.block.0.1.running_mean").copy()
+        };
+        let (one, other) = (mean_after(vec![0], 1), mean_after(vec![1], 1));
+        assert_ne!(one, other);
+        let difference = |got: &Tensor, expected: &Tensor| (got - expected).abs().max().double_value(&[]);
+        assert!(difference(&mean_after(vec![0, 1], 2), &((&one + &other) / 2.0)) < 1e-7);
+        assert_eq!(mean_after(vec![0], 3), one, "workers without a pass have seen nothing");
     }
 
     #[test]

@@ -96,3 +96,19 @@ fn what_is_dropped_follows_from_the_generator() {
     assert_ne!(logit(1, 0.4), logit(2, 0.4));
     assert_eq!(logit(1, 0.0), logit(2, 0.0));
 }
+
+#[test]
+fn a_peak_is_the_mean_of_the_maps_highest_cells() {
+    let network = network();
+    let features = tch::no_grad(|| network.run_parts(&image(2), 0..network.parts(), &Pass::evaluation()));
+    let cam = network.outputs(&features).cam.flatten(1, -1);
+    let cells = cam.size()[1];
+    let peak = |share| Vec::<f64>::try_from(network.peak(&features, share).view([-1]).to_kind(Kind::Double)).unwrap();
+    let (sorted, _) = cam.sort(1, true);
+    for (share, count) in [(0.0, 1), (0.5, cells / 2), (1.0, cells)] {
+        let mean = sorted.narrow(1, 0, count).mean_dim([1_i64].as_slice(), false, Kind::Double);
+        for (peak, mean) in peak(share).into_iter().zip(Vec::<f64>::try_from(mean).unwrap()) {
+            assert!((peak - mean).abs() < 1e-6 * mean.abs().max(1.0), "{share}: {peak} {mean}");
+        }
+    }
+}
