@@ -3,6 +3,7 @@
 //! `dataset` fills these types from DICOM bytes; `domain` judges them; `results` copies [`PatientStudy`] into what it
 //! writes. Absent and empty are the same (`None`), because modalities use both for "not known".
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,14 @@ pub struct InstanceAttributes {
     /// Acquisition Date and Time (0008,0022) and (0008,0032), or their DateTime (0008,002A), as
     /// `YYYYMMDDHHMMSS.FFFFFF`: only for order within a study.
     pub acquired_at: Option<String>,
+    /// Rescale Slope (0028,1053) and Intercept (0028,1052).
+    pub rescale: Option<[f64; 2]>,
+    /// Window Center (0028,1050) and Width (0028,1051), first value.
+    pub window: Option<[f64; 2]>,
+    /// VOI LUT Function (0028,1056).
+    pub voi_function: Option<String>,
+    /// First value that the first VOI LUT (0028,3010) maps, and how many.
+    pub voi_lut: Option<[f64; 2]>,
     /// Manufacturer (0008,0070).
     pub manufacturer: Option<String>,
     /// Manufacturer's Model Name (0008,1090).
@@ -117,6 +126,43 @@ pub struct PatientStudy {
     pub accession_number: Option<String>,
     /// Referring Physician's Name (0008,0090).
     pub referring_physician: Option<String>,
+    /// The same texts as they stood in the data set, where they were neither ASCII nor UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceText>,
+}
+
+/// Texts in the character set of their data set: a result object repeats the bytes, so that an archive that compares them
+/// with the images' finds the same patient.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceText {
+    /// Specific Character Set (0008,0005), all values.
+    pub character_set: String,
+    /// Hexadecimal bytes by the tag as number, without padding.
+    pub values: BTreeMap<u32, String>,
+}
+
+impl SourceText {
+    /// With the bytes `value` of element `(group, element)` added.
+    #[must_use]
+    pub fn with(mut self, (group, element): (u16, u16), value: &[u8]) -> Self {
+        let digits = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.values.insert(u32::from(group) << 16 | u32::from(element), digits);
+        self
+    }
+
+    /// The bytes of element `(group, element)`, if there are any.
+    #[must_use]
+    pub fn bytes(&self, (group, element): (u16, u16)) -> Option<Vec<u8>> {
+        let digits = self.values.get(&(u32::from(group) << 16 | u32::from(element)))?.as_bytes();
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()
+    }
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SourceText(redacted)")
+    }
 }
 
 impl fmt::Debug for PatientStudy {
@@ -133,5 +179,21 @@ mod tests {
     fn patient_data_is_not_printed() {
         let study = PatientStudy { patient_name: Some("MARKER^JANE".into()), ..PatientStudy::default() };
         assert!(!format!("{study:?}").contains("MARKER"));
+        let source = SourceText::default().with((0x10, 0x10), b"MARKER");
+        assert_eq!(format!("{source:?}"), "SourceText(redacted)");
+    }
+
+    #[test]
+    fn source_bytes_survive_json() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let source = SourceText { character_set: "ISO_IR 100".into(), ..SourceText::default() };
+        let study = PatientStudy { source: Some(source.with((0x10, 0x10), &bytes)), ..PatientStudy::default() };
+        let read: PatientStudy = serde_json::from_str(&serde_json::to_string(&study).unwrap()).unwrap();
+        assert!(read == study);
+        assert_eq!(read.source.unwrap().bytes((0x10, 0x10)), Some(bytes));
+        let damaged = SourceText { values: [(7, "0".into()), (8, "zz".into())].into(), ..SourceText::default() };
+        assert_eq!((damaged.bytes((0, 7)), damaged.bytes((0, 8)), damaged.bytes((0, 9))), (None, None, None));
+        let before: PatientStudy = serde_json::from_str(r#"{"patient_name":"A"}"#).unwrap();
+        assert!(before.source.is_none());
     }
 }
