@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{EXPECTED_VIEWS, StudyReport, Trigger};
 use crate::{
-    Aggregation, ExclusionReason, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
+    Aggregation, Document, ExclusionReason, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey,
+    UnixMillis, View,
 };
 
 /// When to stop waiting. All times in milliseconds.
@@ -39,6 +40,9 @@ pub struct Reported {
     pub revision: u32,
     /// The instances in it.
     pub instances: BTreeSet<InstanceKey>,
+    /// The structured reports of the last revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
 }
 
 /// What is to be done with a study.
@@ -73,7 +77,7 @@ pub fn assemble(
     };
     if !new.is_empty() && new.iter().all(is_own) {
         let instances = records.iter().map(|record| record.key().clone()).collect();
-        return Assembly::Silent(Reported { revision: reported.revision, instances });
+        return Assembly::Silent(Reported { instances, ..reported.clone() });
     }
     let arrivals = || new.iter().map(|record| record.received.received_at);
     let (Some(first), Some(last)) = (arrivals().min(), arrivals().max()) else { return Assembly::UpToDate };
@@ -97,7 +101,8 @@ pub fn assemble(
         if is_complete { Trigger::AllViews } else { Trigger::QuietTime }
     };
     let revision = reported.revision.saturating_add(1);
-    Assembly::Ready(Box::new(StudyReport::of(study.clone(), revision, trigger, records, policy.aggregation)))
+    let report = StudyReport::of(study.clone(), revision, trigger, records, policy.aggregation);
+    Assembly::Ready(Box::new(StudyReport { predecessors: reported.documents.clone(), ..report }))
 }
 
 fn has_all_views(records: &[InstanceRecord]) -> bool {

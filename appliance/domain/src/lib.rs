@@ -18,7 +18,9 @@ pub mod time;
 
 pub use aggregation::{Aggregation, BreastFinding};
 pub use assembly::{Assembly, AssemblyPolicy, Reported, assemble};
-pub use delivery::{Attempt, Delivery, DeliveryId, DeliveryState, DestinationName, ResultKind, RetryPolicy, Sop};
+pub use delivery::{
+    Attempt, Delivery, DeliveryId, DeliveryState, DestinationName, Document, ResultKind, RetryPolicy, Sop,
+};
 pub use eligibility::{Eligibility, EligibilityPolicy, ExclusionReason};
 pub use findings::{FailureReason, ImageFinding, InstanceOutcome, InstanceRecord, Laterality, View};
 pub use ids::{AeTitle, InstanceKey, StudyKey};

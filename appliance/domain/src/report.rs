@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 pub use contract::NOTICE;
-use contract::{Digest, PatientStudy, Uid};
+use contract::{Digest, InstanceAttributes, PatientStudy, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::findings::{ImageTimings, ModelId};
 use crate::{
-    Aggregation, BreastFinding, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
+    Aggregation, BreastFinding, Document, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey,
+    UnixMillis, View,
 };
 
 /// The views of a screening examination, in the order in which reports name them.
@@ -44,6 +45,9 @@ pub struct ReportedImage {
     pub spool_name: String,
     /// What became of it.
     pub outcome: InstanceOutcome,
+    /// Its attributes, when the header could be read. Holds no name and no identifier of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Box<InstanceAttributes>>,
 }
 
 /// The result of one study. A later revision replaces all earlier ones.
@@ -69,6 +73,9 @@ pub struct StudyReport {
     pub patient_study: PatientStudy,
     /// When the last instance of this revision arrived. A report made anew from the same instances says the same.
     pub last_received_at: UnixMillis,
+    /// The structured reports of the revision before, which those of this one replace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predecessors: Vec<Document>,
 }
 
 impl StudyReport {
@@ -106,6 +113,7 @@ impl StudyReport {
             patient_study: decided.iter().find_map(|(record, _)| record.patient_study.clone()).unwrap_or_default(),
             last_received_at: decided.iter().map(|(record, _)| record.received.received_at).max().unwrap_or_default(),
             images: decided.into_iter().map(|(record, outcome)| ReportedImage::of(record, outcome)).collect(),
+            predecessors: Vec::new(),
         }
     }
 
@@ -156,6 +164,7 @@ impl ReportedImage {
             series: record.attributes.as_ref().and_then(|attributes| attributes.series.clone()),
             spool_name: record.received.spool.name.clone(),
             outcome: outcome.clone(),
+            attributes: record.attributes.clone().map(Box::new),
         }
     }
 }

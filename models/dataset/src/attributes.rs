@@ -114,7 +114,7 @@ pub fn inspect<R: Read + Seek>(mut reader: R) -> Result<Header, InspectError> {
     let Opened { object, scan, .. } = open(&mut reader)?;
     Ok(Header {
         attributes: instance_attributes(&object, &scan),
-        patient_study: patient_study(&object),
+        patient_study: patient_study(&object, &scan),
         study: scan.study,
         instance: scan.sop_instance,
     })
@@ -129,10 +129,6 @@ pub fn read_pixel_header<R: Read + Seek>(reader: &mut R) -> Result<PixelHeader, 
     let object = &opened.object;
     let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1_u16);
     let windows = numbers(object, tags::WINDOW_CENTER).into_iter().zip(numbers(object, tags::WINDOW_WIDTH)).collect();
-    let rescale = match (decimal(object, tags::RESCALE_SLOPE), decimal(object, tags::RESCALE_INTERCEPT)) {
-        (None, None) => None,
-        (slope, intercept) => Some((slope.unwrap_or(1.0), intercept.unwrap_or(0.0))),
-    };
     let padding = signed_or_not(object, tags::PIXEL_PADDING_VALUE, signed).map(|value| {
         let limit = signed_or_not(object, tags::PIXEL_PADDING_RANGE_LIMIT, signed).unwrap_or(value);
         (value.min(limit), value.max(limit))
@@ -147,7 +143,7 @@ pub fn read_pixel_header<R: Read + Seek>(reader: &mut R) -> Result<PixelHeader, 
         high_bit: number(object, tags::HIGH_BIT),
         signed,
         photometric: text(object, tags::PHOTOMETRIC_INTERPRETATION),
-        rescale,
+        rescale: rescale(object),
         modality_lut: lookup_table(object, tags::MODALITY_LUT_SEQUENCE, signed),
         windows,
         voi_function: text(object, tags::VOILUT_FUNCTION),
@@ -224,13 +220,20 @@ fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttrib
         imager_pixel_spacing: pair(object, tags::IMAGER_PIXEL_SPACING),
         pixel_spacing: pair(object, tags::PIXEL_SPACING),
         acquired_at: acquired_at(object),
+        rescale: rescale(object).map(|(slope, intercept)| [slope, intercept]),
+        window: numbers(object, tags::WINDOW_CENTER)
+            .first()
+            .zip(numbers(object, tags::WINDOW_WIDTH).first())
+            .map(|(center, width)| [*center, *width]),
+        voi_function: text(object, tags::VOILUT_FUNCTION),
+        voi_lut: voi_lut_input(object),
         manufacturer: text(object, tags::MANUFACTURER),
         manufacturer_model: text(object, tags::MANUFACTURER_MODEL_NAME),
         has_pixel_data: scan.pixels.is_some(),
     }
 }
 
-fn patient_study(object: &InMemDicomObject) -> PatientStudy {
+fn patient_study(object: &InMemDicomObject, scan: &Scan) -> PatientStudy {
     PatientStudy {
         patient_name: text(object, tags::PATIENT_NAME),
         patient_id: text(object, tags::PATIENT_ID),
@@ -243,6 +246,7 @@ fn patient_study(object: &InMemDicomObject) -> PatientStudy {
         study_description: text(object, tags::STUDY_DESCRIPTION),
         accession_number: text(object, tags::ACCESSION_NUMBER),
         referring_physician: text(object, tags::REFERRING_PHYSICIAN_NAME),
+        source: scan.texts.source(),
     }
 }
 
@@ -304,6 +308,20 @@ fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> 
 
 fn coded_concept(item: &InMemDicomObject) -> Option<CodedConcept> {
     Some(CodedConcept { value: text(item, tags::CODE_VALUE)?, scheme: text(item, tags::CODING_SCHEME_DESIGNATOR)? })
+}
+
+fn rescale(object: &InMemDicomObject) -> Option<(f64, f64)> {
+    match (decimal(object, tags::RESCALE_SLOPE), decimal(object, tags::RESCALE_INTERCEPT)) {
+        (None, None) => None,
+        (slope, intercept) => Some((slope.unwrap_or(1.0), intercept.unwrap_or(0.0))),
+    }
+}
+
+/// First mapped value and number of entries of the first VOI LUT.
+fn voi_lut_input(object: &InMemDicomObject) -> Option<[f64; 2]> {
+    let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1_u16);
+    let table = lookup_table(object, tags::VOILUT_SEQUENCE, signed)?;
+    Some([f64::from(table.first), table.values.len() as f64])
 }
 
 /// The first lookup table of a sequence: LUT Descriptor (0028,3002) is (entries, first value, bits), 0 entries meaning

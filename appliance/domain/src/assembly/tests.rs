@@ -4,13 +4,18 @@ use contract::{Digest, Geometry, ModelLabel, Runs, Uid};
 use super::*;
 use crate::eligibility::ExclusionReason;
 use crate::findings::{Cam, ImageTimings, ModelId};
-use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, StoredFile};
+use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, ResultKind, Sop, StoredFile};
 
 const POLICY: AssemblyPolicy =
     AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Aggregation::Mean };
 
 fn study() -> StudyKey {
     StudyKey(Uid::derived(&["study"]))
+}
+
+fn document() -> Document {
+    let sop = Sop { class: Uid::derived(&["class"]), instance: Uid::derived(&["report"]) };
+    Document { kind: ResultKind::CadSr, sop }
 }
 
 fn record(number: usize, at: u64, outcome: Option<InstanceOutcome>) -> InstanceRecord {
@@ -111,13 +116,36 @@ fn images_that_keep_coming_do_not_hold_the_report_for_ever() {
 fn a_late_image_makes_a_new_revision_with_everything_in_it() {
     let mut records = four_views(0);
     let first = ready(at(&records, &Reported::default(), 100));
-    let reported = Reported { revision: 1, instances: first.images.iter().map(|image| image.key.clone()).collect() };
+    let instances = first.images.iter().map(|image| image.key.clone()).collect();
+    let reported = Reported { revision: 1, instances, documents: vec![document()] };
     assert_eq!(at(&records, &reported, 200), Assembly::UpToDate);
     records.push(record(9, 300, scored(Laterality::Right, View::CranioCaudal, 0.9)));
     assert_eq!(at(&records, &reported, 305), Assembly::Until(UnixMillis(310)));
     let second = ready(at(&records, &reported, 310));
     assert_eq!((second.revision, second.images.len(), second.breasts[0].images), (2, 5, 3));
     assert_ne!(second.fingerprint(), first.fingerprint());
+    assert_eq!((first.predecessors, second.predecessors), (Vec::new(), vec![document()]));
+}
+
+#[test]
+fn rows_of_the_version_before_are_read() {
+    let row = r#"{"revision":2,"instances":["1.2.3"]}"#;
+    let reported: Reported = serde_json::from_str(row).unwrap();
+    assert_eq!((reported.revision, reported.documents.len()), (2, 0));
+    assert_eq!(serde_json::to_string(&reported).unwrap(), row);
+    let reported = Reported { documents: vec![document()], ..reported };
+    let again: Reported = serde_json::from_str(&serde_json::to_string(&reported).unwrap()).unwrap();
+    assert_eq!(again, reported);
+}
+
+#[test]
+fn all_series_of_a_study_are_known_as_its_own() {
+    let series: BTreeSet<Uid> = ResultKind::ALL.iter().map(|kind| study().result_series(*kind)).collect();
+    assert_eq!(series.len(), 4, "Secondary Captures share one");
+    assert!(series.iter().all(|series| study().is_result_series(series)));
+    let other = StudyKey(Uid::derived(&["other"]));
+    assert!(!series.iter().any(|series| other.is_result_series(series)));
+    assert_eq!(study().result_series(ResultKind::Summary), Uid::derived(&["mamoru series", study().0.as_str()]));
 }
 
 #[test]
@@ -155,12 +183,16 @@ fn the_fingerprint_leaves_times_out() {
 fn our_own_results_coming_back_make_no_revision() {
     let own = || Some(InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
     let mut records = four_views(0);
-    let reported = Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    let reported = |records: &[InstanceRecord]| Reported {
+        revision: 1,
+        instances: records.iter().map(|record| record.key().clone()).collect(),
+        documents: vec![document()],
+    };
+    let first = reported(&records);
     records.push(record(9, 50, own()));
-    let all: Reported =
-        Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
-    assert_eq!(at(&records, &reported, 60), Assembly::Silent(all.clone()));
+    let all = reported(&records);
+    assert_eq!(at(&records, &first, 60), Assembly::Silent(all.clone()), "what was handed over stays known");
     assert_eq!(at(&records, &all, 60), Assembly::UpToDate);
     records.push(record(10, 60, scored(Laterality::Left, View::CranioCaudal, 0.2)));
-    assert_eq!(ready(at(&records, &reported, 1_000)).revision, 2, "beside a new image they are listed");
+    assert_eq!(ready(at(&records, &first, 1_000)).revision, 2, "beside a new image they are listed");
 }
