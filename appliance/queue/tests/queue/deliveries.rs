@@ -57,7 +57,7 @@ fn report(queue: &Queue, state: &StateDir, number: u64) -> (Reported, Vec<Delive
     queue.admit(&instance).unwrap();
     std::fs::write(state.heatmap_of(&instance.spool.name), "png").unwrap();
     queue.record_outcome(&instance.key, None, EXCLUDED).unwrap();
-    let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]) };
+    let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]), ..Reported::default() };
     let deliveries = deliveries(state, &instance.study, 1);
     queue.hand_over(&instance.study, &reported, &deliveries).unwrap();
     (reported, deliveries)

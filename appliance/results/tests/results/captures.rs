@@ -99,7 +99,7 @@ fn a_revision_has_new_instances_in_the_same_series() {
         let (series, _, number) = names(first);
         let (later_series, instance, later_number) = names(second);
         assert_eq!(series, later_series);
-        assert_eq!(series, report().study.result_series().as_str());
+        assert_eq!(series, report().study.result_series(ResultKind::Summary).as_str());
         assert_eq!(instance, second.sop.as_ref().unwrap().instance.as_str());
         assert!(later_number > number);
         let comments = text(&read(second), tags::IMAGE_COMMENTS);

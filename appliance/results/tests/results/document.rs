@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{NOTICE, ResultKind};
-use results::{ResultError, StudyJson, for_each_object, json_report};
+use results::{ResultError, Settings, StudyJson, for_each_object, json_report};
 use serde_json::{Value, json};
 
 use crate::made_up::{ALL, MARKER, crowded, nothing_scored, objects, objects_with, png, report};
@@ -18,7 +18,7 @@ fn the_sinks_error_ends_the_making() {
         }
     }
     let mut made = 0;
-    let result = for_each_object(&report(), &ALL, &|_| Some(png()), &mut |_| {
+    let result = for_each_object(&report(), &ALL, Settings::default(), &|_| Some(png()), &mut |_| {
         made += 1;
         if made == 2 { Err(Full) } else { Ok(()) }
     });
