@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{AeTitle, Aggregation};
+use results::FindingCode;
 use scu::{Peer, Timeouts};
 
 use crate::exit_code::EXIT_CODES_HELP;
@@ -230,6 +231,12 @@ pub struct AnalyzeArgs {
     /// Write heat maps (PNG) and the report (report.json) into DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write every result object of each study into DIR: JSON, FHIR, Secondary Captures, structured reports, presentation states
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+    /// As what the Mammography CAD SR of --results codes a called region
+    #[arg(long, value_enum, default_value = "selected-region", requires = "results")]
+    pub finding_code: FindingCodeChoice,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
@@ -246,6 +253,24 @@ pub struct AnalyzeArgs {
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// [`FindingCode`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FindingCodeChoice {
+    /// What it is, but many workstations draw nothing for it
+    SelectedRegion,
+    /// What workstations draw
+    BreastDensity,
+}
+
+impl From<FindingCodeChoice> for FindingCode {
+    fn from(choice: FindingCodeChoice) -> Self {
+        match choice {
+            FindingCodeChoice::SelectedRegion => Self::SelectedRegion,
+            FindingCodeChoice::BreastDensity => Self::BreastDensity,
+        }
+    }
 }
 
 /// [`Aggregation`] on the command line.

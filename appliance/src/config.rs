@@ -41,6 +41,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The model.
     pub model: ModelSource,
+    /// What result objects say and how.
+    pub results: results::Settings,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// Where results go.
@@ -106,6 +108,7 @@ impl Default for Config {
             assembly: AssemblyPolicy::default(),
             engine: EngineConfig::default(),
             model: ModelSource::default(),
+            results: results::Settings::default(),
             retention: RetentionConfig::default(),
             destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),
         }

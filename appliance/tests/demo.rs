@@ -48,7 +48,7 @@ fn the_built_in_exam_comes_out_scored_and_delivered() {
     assert_eq!(breasts, [(&"R".into(), &2.into()), (&"L".into(), &2.into())]);
     let deliveries = array(&study["deliveries"]);
     // Summary and four heat maps to the PACS; these and the report into the folder.
-    assert_eq!(deliveries.len(), 11);
+    assert_eq!(deliveries.len(), 18);
     for delivery in deliveries {
         assert_eq!((&delivery["state"], &delivery["attempts"]), (&"delivered".into(), &1.into()), "{delivery}");
         assert_eq!(delivery["received"], true, "{delivery}");

@@ -64,8 +64,8 @@ impl DestinationConfig {
                 if !peer.has_valid_address() {
                     return Err("`address` must be HOST:PORT".into());
                 }
-                if self.objects().contains(&ResultKind::Json) {
-                    return Err("`json` cannot be sent to a DICOM destination".into());
+                if let Some(kind) = self.objects().iter().find(|kind| !kind.is_dicom()) {
+                    return Err(format!("`{}` cannot be sent to a DICOM destination", kind.name()));
                 }
                 Ok(DestinationKind::Dicom(peer))
             }

@@ -1,8 +1,7 @@
 //! The picture of a class activation map: the image beside the same image with the map over it.
 
-use contract::PreprocessSpec;
-use contract::geometry::Point;
 use contract::preprocess::InputShape;
+use contract::{HotSpot, Point, PreprocessSpec, Ring};
 use domain::NOTICE;
 use domain::findings::Cam;
 use drawing::{PictureError, Size};
@@ -21,6 +20,8 @@ const GAP_COLUMNS: u32 = 16;
 const NOTICE_ROWS: u32 = 28;
 /// Colour of the notice.
 const NOTICE_COLOUR: [u8; 3] = [255, 190, 60];
+/// Colour of the line around what stands out: far from all colours of the map.
+const OUTLINE_COLOUR: [u8; 3] = [60, 230, 255];
 /// How much of the image the strongest place hides.
 const OPACITY_MAX: f32 = 0.65;
 
@@ -70,6 +71,13 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
             overlaid[3 * x..3 * x + 3].copy_from_slice(&blend(level, strength));
         }
     }
+    if let Some(hot_spot) = HotSpot::of(&cam.values, cam.extent, geometry, None) {
+        let scale = Point {
+            x: f64::from(columns) / f64::from(original.columns),
+            y: f64::from(rows) / f64::from(original.rows),
+        };
+        hot_spot.rings.iter().for_each(|ring| draw_ring(&mut picture, ring, scale, (columns, rows)));
+    }
     write_notice(&mut picture, rows);
     Ok(picture)
 }
@@ -80,6 +88,20 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
 /// [`HeatmapError`].
 pub fn draw_png(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> Result<Vec<u8>, HeatmapError> {
     Ok(draw(image, cam, geometry)?.to_png(NOTICE)?)
+}
+
+/// Draws the line that structured reports and presentation states carry onto the right image.
+fn draw_ring(picture: &mut Picture, ring: &Ring, scale: Point, (columns, rows): (u32, u32)) {
+    for pair in ring.points().windows(2) {
+        let [from, to] = [pair[0], pair[1]].map(|point| (point.x * scale.x, point.y * scale.y));
+        let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).ceil().max(1.0) as u32;
+        for step in 0..steps {
+            let share = f64::from(step) / f64::from(steps);
+            let x = (from.0 + (to.0 - from.0) * share) as u32;
+            let y = (from.1 + (to.1 - from.1) * share) as u32;
+            picture.set(columns + GAP_COLUMNS + x.min(columns - 1), y.min(rows - 1), OUTLINE_COLOUR);
+        }
+    }
 }
 
 fn write_notice(picture: &mut Picture, top: u32) {
@@ -140,6 +162,11 @@ mod tests {
         assert!(!is_grey(pixel(116 + 90, 190)), "the hot cell is coloured");
         assert!(is_grey(pixel(116 + 90, 90)), "rows that were removed carry no map");
         assert!(is_grey(pixel(116 + 10, 190)), "cold cells carry no map");
+        let line = |left: usize, right: usize| (left..right).any(|x| pixel(x, 190) == OUTLINE_COLOUR);
+        assert!(
+            line(116 + 60, 116 + 99) && !line(0, 116 + 60),
+            "the line is around the hot cell, on the right image only"
+        );
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &D
         address: None,
         called_ae: None,
         folder: Some(out.join("results")),
-        objects: Some(vec![ResultKind::Json, ResultKind::Summary, ResultKind::Heatmap]),
+        objects: Some(ResultKind::ALL.to_vec()),
         ..pacs.clone()
     };
     let is_given = arguments.study.is_some();

@@ -50,6 +50,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigErrors> {
         eligibility: section(&mut table, "eligibility", &mut errors),
         assembly: section(&mut table, "assembly", &mut errors),
         engine: section(&mut table, "engine", &mut errors),
+        results: section(&mut table, "results", &mut errors),
         retention: section(&mut table, "retention", &mut errors),
         destinations: Vec::new(),
     };
@@ -221,6 +222,7 @@ mod tests {
             ("eligibility", Table::try_from(config.eligibility).unwrap()),
             ("assembly", Table::try_from(config.assembly).unwrap()),
             ("engine", Table::try_from(config.engine).unwrap()),
+            ("results", Table::try_from(config.results).unwrap()),
             ("retention", Table::try_from(config.retention).unwrap()),
         ];
         for (name, section) in sections {
@@ -247,6 +249,8 @@ mod tests {
             volume = 11
             [assembly]
             quiet_ms = "long"
+            [results]
+            finding_code = "cancer"
             [[destinations]]
             name = "PACS!"
             address = "pacs:104"
@@ -269,6 +273,7 @@ mod tests {
             "receiver.pdu_bytes_max: must be at least 4096",
             "receiver.volume: unknown key",
             "assembly.quiet_ms: ",
+            "results.finding_code: ",
             "destination PACS!.name: ",
             "destination pacs: `address` must be HOST:PORT",
             "destination pacs: give either",

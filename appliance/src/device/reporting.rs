@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Assembly, AssemblyPolicy, Delivery, DeliveryId, DeliveryState, DestinationName, Reported, ReportedImage,
+    Assembly, AssemblyPolicy, Delivery, DeliveryId, DeliveryState, DestinationName, Document, Reported, ReportedImage,
     ResultKind, StoredFile, StudyKey, StudyReport, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
-use results::ResultObject;
+use results::{ResultObject, Settings};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -29,6 +29,7 @@ const HEATMAP_BYTES_MAX: u64 = 64 << 20;
 pub struct Reporter {
     policy: AssemblyPolicy,
     retention: Duration,
+    settings: Settings,
     destinations: Vec<(DestinationName, Vec<ResultKind>)>,
     queue: Queue,
     state: StateDir,
@@ -41,7 +42,15 @@ impl Reporter {
         let destinations =
             config.destinations.iter().map(|destination| (destination.name.clone(), destination.objects())).collect();
         let retention = Duration::from_secs(config.retention.hours.saturating_mul(3_600));
-        Self { policy: config.assembly, retention, destinations, queue, state, retired_at: None }
+        Self {
+            policy: config.assembly,
+            settings: config.results,
+            retention,
+            destinations,
+            queue,
+            state,
+            retired_at: None,
+        }
     }
 
     /// Works until `stop` turns true.
@@ -97,21 +106,23 @@ impl Reporter {
     fn hand_over(&self, report: &StudyReport) -> anyhow::Result<()> {
         let mut deliveries = Vec::new();
         let is_wanted = |kind| self.destinations.iter().any(|(_, kinds)| kinds.contains(&kind));
-        let kinds: Vec<ResultKind> = [ResultKind::Json, ResultKind::Summary, ResultKind::Heatmap]
-            .into_iter()
-            .filter(|kind| is_wanted(*kind))
-            .collect();
+        let kinds: Vec<ResultKind> = ResultKind::ALL.into_iter().filter(|kind| is_wanted(*kind)).collect();
+        let mut documents = Vec::new();
         let heatmap = |image: &ReportedImage| self.heatmap(image);
-        results::for_each_object(report, &kinds, &heatmap, &mut |object: ResultObject| -> anyhow::Result<()> {
+        let mut sink = |object: ResultObject| -> anyhow::Result<()> {
             let file = self.state.write(&self.state.results(), &object.file_name, &object.bytes)?;
             for (destination, _) in self.destinations.iter().filter(|(_, kinds)| kinds.contains(&object.kind)) {
                 deliveries.push(delivery(report, destination, &object, file.clone()));
             }
+            if let (ResultKind::CadSr | ResultKind::ComprehensiveSr, Some(sop)) = (object.kind, object.sop) {
+                documents.push(Document { kind: object.kind, sop });
+            }
             Ok(())
-        })
-        .context("result objects could not be made")?;
+        };
+        results::for_each_object(report, &kinds, self.settings, &heatmap, &mut sink)
+            .context("result objects could not be made")?;
         let instances = report.images.iter().map(|image| image.key.clone()).collect();
-        let reported = Reported { revision: report.revision, instances };
+        let reported = Reported { revision: report.revision, instances, documents };
         self.queue.hand_over(&report.study, &reported, &deliveries)?;
         let tally = report.tally();
         tracing::info!(

@@ -1,0 +1,73 @@
+//! The result objects of analysed files, as a device would deliver them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use anyhow::Context as _;
+use contract::{Digest, Uid, transfer_syntax};
+use domain::{
+    AeTitle, Aggregation, InstanceKey, InstanceRecord, ReceivedInstance, ReportedImage, ResultKind, StoredFile,
+    StudyKey, StudyReport, Trigger, UnixMillis,
+};
+use results::{ResultObject, Settings, for_each_object};
+
+use crate::report::AnalyzedFile;
+
+/// Writes all objects of each study among `files` into `folder`. `heatmap` gives the PNG of the file at an index. Files
+/// without a readable header belong to no study: only the report on all files has them.
+///
+/// An image counts as received when its file was changed last, so that the same files give the same objects.
+pub(super) fn write(
+    folder: &Path,
+    files: &[AnalyzedFile],
+    aggregation: Aggregation,
+    settings: Settings,
+    heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("folder {} cannot be made", folder.display()))?;
+    let mut studies: BTreeMap<StudyKey, Vec<InstanceRecord>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        if let Some(record) = record(index, file)? {
+            studies.entry(record.received.study.clone()).or_default().push(record);
+        }
+    }
+    for (study, records) in studies {
+        let mut report = StudyReport::of(study, 1, Trigger::QuietTime, &records, aggregation);
+        if report.missing_views.is_empty() {
+            report.trigger = Trigger::AllViews;
+        }
+        let png = |image: &ReportedImage| heatmap(image.spool_name.parse().ok()?);
+        for_each_object(&report, &ResultKind::ALL, settings, &png, &mut |object: ResultObject| {
+            let path = folder.join(&object.file_name);
+            fs::write(&path, &object.bytes).with_context(|| format!("{} cannot be written", path.display()))
+        })?;
+    }
+    Ok(())
+}
+
+/// The file as if it had been received; its name in the spool is its index.
+fn record(index: usize, file: &AnalyzedFile) -> anyhow::Result<Option<InstanceRecord>> {
+    let Some(header) = &file.analysis.header else { return Ok(None) };
+    let Some(sop_class) = header.attributes.sop_class.clone() else { return Ok(None) };
+    let changed = fs::metadata(&file.path).and_then(|metadata| metadata.modified()).unwrap_or(UNIX_EPOCH);
+    let changed = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let received = ReceivedInstance {
+        key: InstanceKey(header.instance.clone()),
+        study: StudyKey(header.study.clone()),
+        sop_class,
+        calling_ae: AeTitle::parse("FILE")?,
+        transfer_syntax: Uid::parse(transfer_syntax::EXPLICIT_LE)?,
+        // Neither is in any result object.
+        spool: StoredFile { name: index.to_string(), len: 0, sha256: Digest::of(b"") },
+        dataset_sha256: Digest::of(b""),
+        received_at: UnixMillis(u64::try_from(changed.as_millis()).unwrap_or(u64::MAX)),
+    };
+    Ok(Some(InstanceRecord {
+        attributes: Some(header.attributes.clone()),
+        patient_study: Some(header.patient_study.clone()),
+        outcome: Some(file.analysis.outcome.clone()),
+        ..InstanceRecord::waiting(received)
+    }))
+}
