@@ -29,7 +29,7 @@ for dciodvfy in "$programs/dciodvfy" /usr/bin/dciodvfy; do
         checked=$((checked + 1))
     done
     [ "$checked" -ge 80 ]
-    echo "$checked objects are valid for $(basename "$(dirname "$dciodvfy")")/dciodvfy"
+    echo "$checked objects are valid for $dciodvfy"
 done
 
 # The images themselves are not among these objects; tests/run has dcentvfy look at a study with them.

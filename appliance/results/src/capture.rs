@@ -15,7 +15,7 @@ use crate::{ResultError, ResultObject, codes, file_name, header, wording};
 /// Secondary Capture Image Storage.
 const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// To be raised with every change of the pages: one UID never names two different objects.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 /// Far behind the series of modalities, which count from 1.
 const SERIES_NUMBER: &str = "9401";
 /// Not MG, though the grey values came from there: rules that route or hang all of modality MG, above all back to this
@@ -101,8 +101,8 @@ impl Capture<'_> {
             text(tags::SERIES_INSTANCE_UID, VR::UI, uid.as_str()),
             text(tags::SERIES_NUMBER, VR::IS, SERIES_NUMBER),
             text(tags::SERIES_DESCRIPTION, VR::LO, "MAMORU AI results - research use only"),
-            // A page is synthetic; one with an image on it was made at a workstation, in DICOM's terms.
-            text(tags::CONVERSION_TYPE, VR::CS, if self.shown.is_some() { "WSD" } else { "SYN" }),
+            // The same for all pages of the series, which have one equipment: made at a workstation, in DICOM's terms.
+            text(tags::CONVERSION_TYPE, VR::CS, "WSD"),
         ];
         series.into_iter().chain(header::equipment()).collect()
     }
