@@ -23,7 +23,7 @@ pub mod transfer_syntax;
 pub mod uid;
 
 pub use aggregation::Aggregation;
-pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy};
+pub use attributes::{CodedConcept, InstanceAttributes, KeyObjects, PatientStudy};
 pub use calibration::{Breakpoint, Calibration, Isotonic, OperatingPoint, Target, Temperature, Threshold};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};
