@@ -10,7 +10,7 @@ use contract::{Digest, Geometry, PatientStudy, Uid};
 use domain::findings::{Cam, ImageTimings, ModelId};
 use domain::{
     Aggregation, BreastFinding, ExclusionReason, FailureReason, ImageFinding, InstanceKey, InstanceOutcome, Laterality,
-    NOTICE, ReportedImage, ResultKind, StudyKey, StudyReport, Trigger, UnixMillis, View,
+    NOTICE, ReportedImage, ResultKind, StudyKey, StudyReport, StudyState, Trigger, UnixMillis, View,
 };
 use drawing::Picture;
 use results::{ResultObject, for_each_object};
@@ -99,6 +99,7 @@ fn report(study: &str, revision: u32, label: ModelLabel) -> StudyReport {
         study: StudyKey(Uid::derived(&["example", study])),
         revision,
         trigger: Trigger::AllViews,
+        state: StudyState::Final,
         breasts: [Laterality::Right, Laterality::Left].map(|side| breast(side, &of_side(side))).to_vec(),
         images: scored.collect(),
         missing_views: Vec::new(),
@@ -138,6 +139,7 @@ fn image(number: u32, outcome: InstanceOutcome) -> ReportedImage {
         series: None,
         spool_name: format!("image-{number}"),
         outcome,
+        notes: Vec::new(),
     }
 }
 

@@ -2,12 +2,21 @@ use contract::geometry::{Extent, Rectangle};
 use contract::{Digest, Geometry, ModelLabel, Runs, Uid};
 
 use super::*;
-use crate::eligibility::ExclusionReason;
+use crate::eligibility::ImplantPolicy;
 use crate::findings::{Cam, ImageTimings, ModelId};
+use crate::report::EXPECTED_VIEWS;
 use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, StoredFile};
 
-const POLICY: AssemblyPolicy =
-    AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Aggregation::Mean };
+fn policy() -> StudyPolicy {
+    let assembly = AssemblyPolicy {
+        settle_ms: 10,
+        quiet_ms: 100,
+        longest_ms: 1_000,
+        aggregation: Aggregation::Mean,
+        ..AssemblyPolicy::default()
+    };
+    StudyPolicy { assembly, ..StudyPolicy::default() }
+}
 
 fn study() -> StudyKey {
     StudyKey(Uid::derived(&["study"]))
@@ -63,7 +72,13 @@ fn four_views(at: u64) -> Vec<InstanceRecord> {
 }
 
 fn at(records: &[InstanceRecord], reported: &Reported, now: u64) -> Assembly {
-    assemble(&study(), records, reported, &POLICY, UnixMillis(now))
+    with(records, reported, Senders::default(), &policy(), now)
+}
+
+fn with(records: &[InstanceRecord], reported: &Reported, senders: Senders, policy: &StudyPolicy, now: u64) -> Assembly {
+    let arrivals: Vec<UnixMillis> = records.iter().map(|record| record.received.received_at).collect();
+    let so_far = StudySoFar { records, arrivals: &arrivals, reported, senders };
+    assemble(&study(), &so_far, policy, UnixMillis(now))
 }
 
 fn ready(assembly: Assembly) -> StudyReport {
@@ -92,7 +107,7 @@ fn an_undecided_instance_is_waited_for_until_the_longest_wait() {
     let mut records = four_views(0);
     records.push(record(9, 5, None));
     let none = Reported::default();
-    assert_eq!(at(&records, &none, 500), Assembly::Undecided);
+    assert_eq!(at(&records, &none, 500), Assembly::Until(UnixMillis(1_000)));
     let report = ready(at(&records, &none, 1_000));
     assert_eq!((report.trigger, report.images.len()), (Trigger::HardCap, 4));
     assert_eq!(at(&records[4..], &none, 5_000), Assembly::Undecided, "nothing is decided: nothing to report");
@@ -111,12 +126,14 @@ fn images_that_keep_coming_do_not_hold_the_report_for_ever() {
 fn a_late_image_makes_a_new_revision_with_everything_in_it() {
     let mut records = four_views(0);
     let first = ready(at(&records, &Reported::default(), 100));
-    let reported = Reported { revision: 1, instances: first.images.iter().map(|image| image.key.clone()).collect() };
+    assert_eq!(first.state, StudyState::Final);
+    let reported = Reported::default().after(&first);
     assert_eq!(at(&records, &reported, 200), Assembly::UpToDate);
     records.push(record(9, 300, scored(Laterality::Right, View::CranioCaudal, 0.9)));
     assert_eq!(at(&records, &reported, 305), Assembly::Until(UnixMillis(310)));
     let second = ready(at(&records, &reported, 310));
     assert_eq!((second.revision, second.images.len(), second.breasts[0].images), (2, 5, 3));
+    assert_eq!(second.state, StudyState::Revised);
     assert_ne!(second.fingerprint(), first.fingerprint());
 }
 
@@ -155,12 +172,16 @@ fn the_fingerprint_leaves_times_out() {
 fn our_own_results_coming_back_make_no_revision() {
     let own = || Some(InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
     let mut records = four_views(0);
-    let reported = Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    let reported = Reported::default().after(&ready(at(&records, &Reported::default(), 100)));
     records.push(record(9, 50, own()));
-    let all: Reported =
-        Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    let mut all = reported.clone();
+    all.instances.insert(records[4].key().clone());
     assert_eq!(at(&records, &reported, 60), Assembly::Silent(all.clone()));
     assert_eq!(at(&records, &all, 60), Assembly::UpToDate);
     records.push(record(10, 60, scored(Laterality::Left, View::CranioCaudal, 0.2)));
     assert_eq!(ready(at(&records, &reported, 1_000)).revision, 2, "beside a new image they are listed");
 }
+
+mod complaints;
+mod notes;
+mod waiting;
