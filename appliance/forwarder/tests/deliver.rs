@@ -53,7 +53,7 @@ impl Sender {
         self.queue.record_outcome(&instance.key, None, outcome).unwrap();
         let deliveries: Vec<Delivery> =
             (0..objects).map(|object| self.delivery(&study, number, object, destination, class)).collect();
-        let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]) };
+        let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]), ..Reported::default() };
         self.queue.hand_over(&study, &reported, &deliveries).unwrap();
         deliveries
     }
