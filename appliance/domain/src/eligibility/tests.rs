@@ -91,7 +91,7 @@ fn reasons_are_stable_words() {
 }
 
 #[test]
-fn a_mammogram_is_taken_as_different_vendors_write_it() {
+fn complaint_12_a_mammogram_is_taken_as_each_vendor_writes_it() {
     type Change = fn(&mut InstanceAttributes);
     let cases: [(&str, Change); 9] = [
         ("region in legacy code", |a| a.anatomic_region = Some(legacy("T-04000"))),
