@@ -10,8 +10,8 @@ use phantom::Size;
 use results::StudyJson;
 use system_tests::{Answer, Device, Instance, Settings, exam, rejection_note, reports_in, send, until};
 
-/// Four images of the network and everything around them, on a shared machine.
-const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+/// Four images of the network and everything around them, also beside a training run.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
 /// The report of `study` with the greatest revision.
 fn last_report(device: &Device, study: &Instance) -> StudyJson {
