@@ -83,17 +83,20 @@ pub struct EngineConfig {
     pub threads: usize,
 }
 
-/// How long things are kept.
+/// How long things are kept of studies that are reported and whose results are all delivered, in hours after the last
+/// arrival or delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionConfig {
-    /// Hours after the last arrival, for studies whose results are all delivered.
-    pub hours: u64,
+    /// Received images and heat maps.
+    pub images_hours: u64,
+    /// Results, and everything that is known of the study; not less than `images_hours`.
+    pub results_hours: u64,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { hours: 72 }
+        Self { images_hours: 72, results_hours: 90 * 24 }
     }
 }
 

@@ -130,6 +130,9 @@ pub struct StudyLine {
     pub reported: usize,
     /// The last revision; 0 before the first.
     pub revision: u32,
+    /// As what it was given: `collecting` before the first, `provisional`, `final` or `revised`.
+    #[serde(default)]
+    pub state: domain::StudyState,
     /// When the last instance arrived, in milliseconds since 1970.
     pub last_received_at_ms: u64,
 }

@@ -4,8 +4,10 @@ mod control;
 mod reporting;
 mod scoring;
 
+use std::future::Future as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,7 +91,7 @@ impl Device {
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
         let scoring = Scoring::new(analyst, queue.clone(), state.clone());
-        let reporter = Reporter::new(&config, queue.clone(), state.clone());
+        let reporter = Reporter::new(&config, queue.clone(), state.clone(), receiver.traffic());
         let threads = vec![
             spawn("scoring", scoring, handle.clone(), stopped.clone(), Scoring::run)?,
             spawn("reporting", reporter, handle, stopped.clone(), Reporter::run)?,
@@ -161,20 +163,19 @@ enum Woken {
     ToStop,
 }
 
-/// Waits, on a thread of our own, for a change of the queue, for `limit` to pass, or for the wish to stop.
-fn wait(
+/// Waits, on a thread of our own, for one of `changes`, for `limit` to pass, or for the wish to stop.
+fn wait<const N: usize>(
     handle: &tokio::runtime::Handle,
-    changes: Option<&mut watch::Receiver<u64>>,
+    changes: [&mut watch::Receiver<u64>; N],
     stop: &mut watch::Receiver<bool>,
     limit: Option<Duration>,
 ) -> Woken {
-    let change = async {
-        match changes {
-            // The queue lives as long as this thread does.
-            Some(changes) => drop(changes.changed().await),
-            None => std::future::pending().await,
-        }
-    };
+    let mut changes = changes.map(|changes| Box::pin(changes.changed()));
+    // What changes lives as long as this thread does.
+    let change = std::future::poll_fn(|context| {
+        let is_ready = changes.iter_mut().any(|change| change.as_mut().poll(context).is_ready());
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    });
     let time = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,

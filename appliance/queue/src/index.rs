@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::Uid;
-use domain::{Delivery, DeliveryState, DestinationName, InstanceRecord, Reported, StudyKey, UnixMillis};
+use domain::{
+    AeTitle, Delivery, DeliveryState, DestinationName, InstanceRecord, Reported, StudyKey, StudyState, UnixMillis,
+};
 
 use crate::rows::{self, CONFLICT, DELIVERY, INSTANCE, REPORTED};
 use crate::{Counts, QueueError};
@@ -13,19 +15,32 @@ use crate::{Counts, QueueError};
 pub(crate) struct StudyRows {
     /// Sequences of its instances, in the order of arrival.
     pub(crate) instances: Vec<u64>,
+    /// Those who sent them.
+    pub(crate) senders: BTreeSet<AeTitle>,
     /// Sequences of its deliveries.
     pub(crate) deliveries: BTreeSet<u64>,
     /// The last revision; 0 before the first.
     pub(crate) revision: u32,
-    /// How many instances are in it.
+    /// As what it was given.
+    pub(crate) state: StudyState,
+    /// How many instances need no report any more.
     pub(crate) reported: usize,
+    /// Were its files removed?
+    pub(crate) files_removed: bool,
     /// When the last instance arrived.
     pub(crate) last_received_at: UnixMillis,
+    /// When the last delivery was done.
+    pub(crate) last_delivered_at: UnixMillis,
 }
 
 impl StudyRows {
     pub(crate) fn is_open(&self) -> bool {
         self.instances.len() > self.reported
+    }
+
+    /// When the last thing happened to it: nobody waits for its files longer than a time after that.
+    pub(crate) fn last_change_at(&self) -> UnixMillis {
+        self.last_received_at.max(self.last_delivered_at)
     }
 }
 
@@ -87,6 +102,7 @@ impl Index {
         }
         let study = self.studies.entry(record.received.study.clone()).or_default();
         study.instances.push(sequence);
+        study.senders.insert(record.received.calling_ae.clone());
         study.last_received_at = study.last_received_at.max(record.received.received_at);
     }
 
@@ -102,11 +118,13 @@ impl Index {
     /// Adds a delivery, or notes its new state.
     pub(crate) fn put_delivery(&mut self, sequence: u64, delivery: &Delivery) {
         self.passed(sequence);
-        self.studies.entry(delivery.study.clone()).or_default().deliveries.insert(sequence);
+        let study = self.studies.entry(delivery.study.clone()).or_default();
+        study.deliveries.insert(sequence);
         let due_at = match delivery.state {
             DeliveryState::Due { at } => Some(at),
             DeliveryState::Parked { .. } => None,
-            DeliveryState::Delivered { .. } => {
+            DeliveryState::Delivered { at } => {
+                study.last_delivered_at = study.last_delivered_at.max(at);
                 self.pending.remove(&sequence);
                 self.delivered += 1;
                 return;
@@ -119,7 +137,9 @@ impl Index {
     pub(crate) fn put_reported(&mut self, study: &StudyKey, reported: &Reported) {
         let rows = self.studies.entry(study.clone()).or_default();
         rows.revision = reported.revision;
+        rows.state = reported.state();
         rows.reported = reported.instances.len();
+        rows.files_removed = reported.files_removed;
     }
 
     pub(crate) fn remove_study(&mut self, study: &StudyKey) {
@@ -143,6 +163,15 @@ impl Index {
             }
         }
         heads
+    }
+
+    /// The studies of which everything is reported and every delivery is done, at most `limit` that pass `filter`.
+    pub(crate) fn done(&self, limit: usize, filter: impl Fn(&StudyRows) -> bool) -> Vec<StudyKey> {
+        let is_done = |rows: &StudyRows| {
+            !rows.is_open() && !rows.deliveries.iter().any(|sequence| self.pending.contains_key(sequence))
+        };
+        let done = self.studies.iter().filter(|(_, rows)| is_done(rows) && filter(rows));
+        done.map(|(study, _)| study.clone()).take(limit).collect()
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -49,6 +49,7 @@ impl Queue {
         let (sequence, record) = (index.next_sequence, InstanceRecord::waiting(received.clone()));
         let mut reported = self.reported(&received.study)?;
         reported.instances.remove(&received.key);
+        reported.files_removed = false;
         let mut batch = sled::Batch::default();
         batch.remove(&rows::sequence_row(INSTANCE, lost));
         batch.insert(&rows::sequence_row(INSTANCE, sequence), rows::encode(&record)?);

@@ -18,7 +18,8 @@
 //!
 //! **Hand over.** A study's report becomes deliveries in one batch: inputs reported and results queued, both or neither.
 //!
-//! **Delete.** Studies that are delivered and old are forgotten: files first, rows last.
+//! **Delete.** Of studies that are delivered and old, first the files of the images are removed, later all that is left:
+//! files first, rows last.
 //!
 //! **Crash.** A spooled file without a row was written but perhaps not acknowledged: it is admitted at the next start, which
 //! harms nobody; heat maps and results without a row are removed, because their inputs make them again. A row without a
@@ -34,6 +35,7 @@ mod index;
 mod instances;
 mod lock;
 mod open;
+mod retention;
 mod rows;
 mod state_dir;
 mod studies;

@@ -24,6 +24,7 @@ mod places;
 mod quarantine;
 mod session;
 mod spool;
+mod traffic;
 mod transfer;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ use tokio::task::{JoinError, JoinSet};
 pub use config::ReceiverConfig;
 pub use peer_network::{PeerNetwork, PeerNetworkError};
 pub use spool::reread;
+pub use traffic::Traffic;
 
 use places::Places;
 use quarantine::Quarantine;
@@ -92,6 +94,7 @@ pub(crate) struct Shared {
     pub(crate) state: StateDir,
     pub(crate) quarantine: Quarantine,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// The SCP, listening.
@@ -113,7 +116,8 @@ impl Receiver {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let quarantine = Quarantine::open(&state, config.quarantine_bytes_max).map_err(ReceiverError::Quarantine)?;
-        let shared = Shared { config, queue, state, quarantine, counters: Arc::default() };
+        let (counters, traffic) = Default::default();
+        let shared = Shared { config, queue, state, quarantine, counters, traffic };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
@@ -127,6 +131,12 @@ impl Receiver {
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.shared.counters)
+    }
+
+    /// Who is sending just now.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.shared.traffic)
     }
 
     /// Serves associations until `stop` turns true, then lets those that are open finish their instance, within

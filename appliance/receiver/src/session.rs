@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::association::{Association, Fault};
 use crate::spool::Incoming;
+use crate::traffic::{Visit, now};
 use crate::transfer::{Transfer, after};
 use crate::{STOP_GRACE, Shared};
 
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     calling_ae: AeTitle,
     contexts: Vec<Context>,
     progress: Progress,
+    /// Others see by it that the association is open.
+    visit: Visit,
 }
 
 impl Session {
@@ -66,7 +69,8 @@ impl Session {
             Some(Context { id: context.id, sop_class: context.abstract_syntax.clone(), transfer_syntax })
         });
         let contexts = contexts.collect();
-        Ok(Self { shared, calling_ae, contexts, progress: Progress::Idle })
+        let visit = shared.traffic.open(calling_ae.clone(), now());
+        Ok(Self { shared, calling_ae, contexts, progress: Progress::Idle, visit })
     }
 
     /// Serves requests until the peer releases the association.
@@ -149,7 +153,8 @@ impl Session {
                     self.progress = Progress::Data(transfer);
                     return Ok(());
                 }
-                let response = transfer.finish(&self.shared).await;
+                let (response, study) = transfer.finish(&self.shared).await;
+                self.visit.end(study);
                 self.answer(association, context, response).await
             }
             _ => Err(Fault::Unexpected("command and data are interleaved")),
@@ -181,7 +186,10 @@ impl Session {
                 return self.answer(association, context, response).await;
             }
             Request::Other { command_field, message_id, .. } => Transfer::other(context, command_field, message_id),
-            Request::Store(request) => Transfer::store(&self.shared, context, self.incoming(context, request)).await,
+            Request::Store(request) => {
+                self.visit.begin(now());
+                Transfer::store(&self.shared, context, self.incoming(context, request)).await
+            }
         };
         self.progress = Progress::Data(Box::new(transfer));
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dimse::{Status, StoreRequest};
+use domain::StudyKey;
 use tokio::time::Instant;
 
 use crate::admission::{admit, refused};
@@ -105,24 +106,23 @@ impl Transfer {
         self
     }
 
-    /// The response, once the last byte was taken.
-    pub(crate) async fn finish(self: Box<Self>, shared: &Arc<Shared>) -> Vec<u8> {
+    /// The response, once the last byte was taken, and the study of an instance that was acknowledged.
+    pub(crate) async fn finish(self: Box<Self>, shared: &Arc<Shared>) -> (Vec<u8>, Option<StudyKey>) {
         let (request, sink) = match self.answer {
             Answer::Other { command_field, message_id } => {
-                return dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION);
+                return (dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION), None);
             }
             Answer::Store { request, sink } => (request, sink),
         };
-        let status = match sink {
-            Ok(file) => {
-                blocking(shared, move |shared| admit(shared, *file)).await.unwrap_or(Status::PROCESSING_FAILURE)
-            }
-            Err(status) => status,
+        let failed = (Status::PROCESSING_FAILURE, None);
+        let (status, study) = match sink {
+            Ok(file) => blocking(shared, move |shared| admit(shared, *file)).await.unwrap_or(failed),
+            Err(status) => (status, None),
         };
         let counters = &shared.counters;
         let counter = if status.is_success() { &counters.instances_acknowledged } else { &counters.instances_refused };
         counter.fetch_add(1, Ordering::Relaxed);
-        request.response(status)
+        (request.response(status), study)
     }
 }
 

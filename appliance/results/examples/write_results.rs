@@ -10,7 +10,7 @@ use contract::{Digest, Geometry, InstanceAttributes, PatientStudy, SourceText, T
 use domain::findings::{Call, Cam, ImageTimings, ModelId};
 use domain::{
     Aggregation, BreastFinding, Document, ExclusionReason, FailureReason, ImageFinding, InstanceKey, InstanceOutcome,
-    Laterality, NOTICE, ReportedImage, ResultKind, Sop, StudyKey, StudyReport, Trigger, UnixMillis, View,
+    Laterality, NOTICE, ReportedImage, ResultKind, Sop, StudyKey, StudyReport, StudyState, Trigger, UnixMillis, View,
 };
 use drawing::Picture;
 use results::{FindingCode, ResultObject, Settings, for_each_object};
@@ -177,6 +177,7 @@ fn report(study: &str, revision: u32, label: ModelLabel, exam: [(Laterality, Vie
         study: StudyKey(Uid::derived(&["example", study])),
         revision,
         trigger: Trigger::AllViews,
+        state: if revision > 1 { StudyState::Revised } else { StudyState::Final },
         breasts: [Laterality::Right, Laterality::Left].map(|side| breast(side, &of_side(side))).to_vec(),
         images: scored.collect(),
         missing_views: Vec::new(),
@@ -232,6 +233,7 @@ fn image(number: u32, outcome: InstanceOutcome) -> ReportedImage {
         spool_name: format!("image-{number}"),
         outcome,
         attributes: Some(Box::new(attributes)),
+        notes: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
-use domain::{ResultKind, StudyReport, Tally};
+use domain::{ResultKind, StudyReport, StudyState, Tally};
 
 use crate::civil::Civil;
 use crate::elements::{Element, sequence, text};
@@ -29,12 +29,13 @@ impl SrDocument<'_> {
         let time = Civil::of(report.last_received_at);
         let incomplete = incompleteness(report);
         let flag = if incomplete.is_some() { "PARTIAL" } else { "COMPLETE" };
+        let preliminary = if report.state == StudyState::Provisional { "PRELIMINARY" } else { "FINAL" };
         let mut elements = vec![
             sequence(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, Vec::new()),
             sequence(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE, Vec::new()),
             text(tags::CONTENT_DATE, VR::DA, &time.da()),
             text(tags::CONTENT_TIME, VR::TM, &time.tm()),
-            text(tags::PRELIMINARY_FLAG, VR::CS, "FINAL"),
+            text(tags::PRELIMINARY_FLAG, VR::CS, preliminary),
             text(tags::COMPLETION_FLAG, VR::CS, flag),
             // No person has looked at it.
             text(tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED"),
@@ -59,13 +60,14 @@ impl SrDocument<'_> {
     }
 }
 
-/// What is lacking, in the 64 characters of VR LO: `missing: L CC, L MLO; failed images: 1`.
+/// What is lacking, in the 64 characters of VR LO: `provisional; missing: L CC, L MLO; failed images: 1`.
 fn incompleteness(report: &StudyReport) -> Option<String> {
+    let provisional = (report.state == StudyState::Provisional).then(|| report.state.text().to_owned());
     let missing = report.missing_views.iter().map(|(side, view)| format!("{} {}", side.letter(), view.term()));
     let missing = missing.collect::<Vec<_>>().join(", ");
     let missing = (!missing.is_empty()).then(|| format!("missing: {missing}"));
     let Tally { failed, .. } = report.tally();
     let failed = (failed > 0).then(|| format!("failed images: {failed}"));
-    let parts: Vec<String> = [missing, failed].into_iter().flatten().collect();
+    let parts: Vec<String> = [provisional, missing, failed].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| drawing::clipped(&parts.join("; "), 64))
 }

@@ -4,7 +4,7 @@
 //! what receives it joins it to its patient.
 
 use contract::{Digest, Uid};
-use domain::{BreastFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, ResultKind, StudyReport};
+use domain::{BreastFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, ResultKind, StudyReport, StudyState};
 use serde_json::{Value, json};
 
 use crate::civil::Civil;
@@ -85,10 +85,10 @@ fn entry(name: &str, mut resource: Value) -> Value {
 
 fn diagnostic_report(report: &StudyReport, marks: &[Mark<'_>], results: &[Value]) -> Value {
     let is_whole = report.missing_views.is_empty() && report.tally().failed == 0;
-    let status = match (is_whole, report.revision) {
-        (false, _) => "partial",
-        (true, 0 | 1) => "final",
-        (true, _) => "amended",
+    let status = match (report.state, is_whole) {
+        (StudyState::Provisional, _) => "preliminary",
+        (_, false) => "partial",
+        (state, true) => observation_status(state),
     };
     let mut resource = json!({
         "resourceType": "DiagnosticReport",
@@ -142,10 +142,18 @@ fn of_image(report: &StudyReport, image: &ReportedImage, mark: Option<&Mark<'_>>
     resource
 }
 
+const fn observation_status(state: StudyState) -> &'static str {
+    match state {
+        StudyState::Collecting | StudyState::Provisional => "preliminary",
+        StudyState::Final => "final",
+        StudyState::Revised => "amended",
+    }
+}
+
 fn observation(report: &StudyReport, code: Code, side: Option<Laterality>) -> Value {
     let mut resource = json!({
         "resourceType": "Observation",
-        "status": if report.revision > 1 { "amended" } else { "final" },
+        "status": observation_status(report.state),
         "category": [{"coding": [
             {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}
         ]}],

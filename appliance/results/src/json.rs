@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use domain::findings::{ImageTimings, ModelId};
-use domain::{BreastFinding, InstanceOutcome, Laterality, NOTICE, StudyReport, Trigger, View};
+use domain::{BreastFinding, ImageNote, InstanceOutcome, Laterality, NOTICE, StudyReport, StudyState, Trigger, View};
 use serde::{Deserialize, Serialize};
 
 /// The whole document: `{"notice", "studies": [StudyJson]}`.
@@ -23,7 +23,8 @@ pub struct DocumentJson {
 ///   "notice": "Research use only, not a medical device.",
 ///   "study": "Study Instance UID, or null for files without a readable header",
 ///   "revision": 1,
-///   "trigger": "all_views | quiet_time | hard_cap",
+///   "trigger": "all_views | quiet_time | hard_cap | early",
+///   "state": "provisional | final | revised",
 ///   "breasts": [{
 ///     "laterality": "R | L", "score": 0.5, "aggregation": "reference | mean | max",
 ///     "images": 2, "views": ["CC", "MLO"], "missing_views": []
@@ -42,9 +43,10 @@ pub struct DocumentJson {
 ///       "input": {"rows": 955, "columns": 500}, "placed": {"top": 0, "left": 0, "rows": 955, "columns": 500}
 ///     },
 ///     "model": {}, "engine": "tract",
-///     "timings": {"decode_ms": 1.0, "preprocess_ms": 1.0, "network_ms": 1.0, "render_ms": 1.0}
+///     "timings": {"decode_ms": 1.0, "preprocess_ms": 1.0, "network_ms": 1.0, "render_ms": 1.0},
+///     "notes": ["lossy_compression"]
 ///   }, {
-///     "instance": "...", "outcome": "excluded", "reason": "implant"
+///     "instance": "...", "outcome": "excluded", "reason": "implant", "reason_text": "breast implant"
 ///   }, {
 ///     "instance": "...", "outcome": "failed", "reason": {"code": "decode_damaged", "text": "for people"}
 ///   }],
@@ -63,8 +65,10 @@ pub struct DocumentJson {
 /// numbers do not compare; a breast without a scored image is absent. `images` holds every received instance, in the
 /// order of arrival. `peak` is in pixels of the original image, with the upper left corner of the first at (0, 0), or
 /// null in padding. A number that is not finite is null. Reasons of exclusion are the names of
-/// [`domain::ExclusionReason`]. `file`, `heatmap` and `trigger` are absent where they do not apply: only commands set
-/// the first two, and they have no trigger. `model` and `engine` are null where no image was scored.
+/// [`domain::ExclusionReason`], with the same for people as `reason_text`. `notes` are names of [`domain::ImageNote`], absent
+/// where there is none. `state` is that of this revision: after a provisional one comes a final one, and a revised one
+/// replaces a final one; `revision` says which one. `file`, `heatmap`, `trigger` and `state` are absent where they do not
+/// apply: only commands set the first two, and they have no trigger and no state. `model` and `engine` are null where no image was scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyJson {
     /// [`NOTICE`]: a study that is cut out of its document still says it.
@@ -76,6 +80,9 @@ pub struct StudyJson {
     /// Why the study was reported when it was; `None` where a command was asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
+    /// As what it is given; `None` where a command was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StudyState>,
     /// Right, then left, where an image was scored.
     pub breasts: Vec<BreastFinding>,
     /// Expected views without a scored image.
@@ -113,6 +120,24 @@ pub struct ImageJson {
     /// What became of it: its fields stand beside these.
     #[serde(flatten)]
     pub outcome: InstanceOutcome,
+    /// The reason of an exclusion for people; see [`ImageJson::new`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_text: Option<Cow<'static, str>>,
+    /// What is said beside a score.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ImageNote>,
+}
+
+impl ImageJson {
+    /// An instance that ended so, without paths.
+    #[must_use]
+    pub fn new(instance: Option<String>, outcome: InstanceOutcome, notes: Vec<ImageNote>) -> Self {
+        let reason_text = match &outcome {
+            InstanceOutcome::Excluded { reason } => Some(reason.text().into()),
+            _ => None,
+        };
+        Self { file: None, instance, heatmap: None, outcome, reason_text, notes }
+    }
 }
 
 /// Milliseconds of the stages.
@@ -133,17 +158,16 @@ impl StudyJson {
     #[must_use]
     pub fn of(report: &StudyReport) -> Self {
         let missing = report.missing_views.iter().map(|&(laterality, view)| MissingViewJson { laterality, view });
-        let images = report.images.iter().map(|image| ImageJson {
-            file: None,
-            instance: Some(image.key.0.as_str().to_owned()),
-            heatmap: None,
-            outcome: image.outcome.clone(),
+        let images = report.images.iter().map(|image| {
+            let instance = Some(image.key.0.as_str().to_owned());
+            ImageJson::new(instance, image.outcome.clone(), image.notes.clone())
         });
         Self {
             notice: NOTICE.into(),
             study: Some(report.study.0.as_str().to_owned()),
             revision: report.revision,
             trigger: Some(report.trigger),
+            state: Some(report.state),
             breasts: report.breasts.clone(),
             missing_views: missing.collect(),
             images: images.collect(),

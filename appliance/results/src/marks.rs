@@ -3,7 +3,9 @@
 use contract::manifest::ModelLabel;
 use contract::{HotSpot, Point, Ring, Target};
 use domain::findings::{Call, ModelId};
-use domain::{BreastFinding, ImageFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, StudyReport, Tally};
+use domain::{
+    BreastFinding, ImageFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, StudyReport, StudyState, Tally,
+};
 
 use crate::wording;
 
@@ -90,6 +92,9 @@ pub(crate) fn rule(finding: &ImageFinding) -> String {
 pub(crate) fn summary(report: &StudyReport, marks: &[Mark<'_>]) -> String {
     let mut parts = vec![NOTICE.to_owned()];
     parts.extend(wording::supersedes(report).map(|text| format!("{text}.")));
+    if report.state == StudyState::Provisional {
+        parts.push(format!("{}.", wording::state(report.state)));
+    }
     parts.extend(report.model.as_ref().and_then(wording::untrained).map(|text| format!("{text}.")));
     parts.extend(report.breasts.iter().map(|breast| breast_words(breast, marks)));
     if report.breasts.is_empty() {

@@ -1,6 +1,6 @@
 //! The page of a study: a score per breast, and a line per image.
 
-use domain::{BreastFinding, InstanceOutcome, Laterality, ReportedImage, ResultKind, StudyReport, Tally};
+use domain::{BreastFinding, InstanceOutcome, Laterality, ReportedImage, ResultKind, StudyReport, StudyState, Tally};
 use drawing::{Picture, Size};
 
 use crate::capture::Capture;
@@ -60,6 +60,7 @@ fn comments(report: &StudyReport) -> Vec<String> {
         }
     }
     let Tally { scored, excluded, failed } = report.tally();
+    comments.push(format!("State: {}.", wording::state(report.state)));
     comments.push(format!("Images: {scored} scored, {excluded} excluded, {failed} failed."));
     comments.push(wording::NOT_CALIBRATED.to_owned());
     comments
@@ -91,11 +92,10 @@ fn draw_title(page: &mut Picture, report: &StudyReport) {
     let arrived = Civil::of(report.last_received_at).text();
     let study = format!("Study {}. Last image received {arrived}.", report.study.0.redacted());
     page.write((MARGIN, BANNER_ROWS + 76), ROOM, &study, Size::Normal, QUIET);
-    let why = wording::trigger(report.trigger);
-    match wording::supersedes(report) {
-        Some(text) => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("{text}; {why}."), Size::Normal, WARNING),
-        None => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("Revision 1, {why}."), Size::Normal, QUIET),
-    }
+    let revision = wording::supersedes(report).unwrap_or_else(|| "Revision 1".to_owned());
+    let is_quiet = report.revision == 1 && report.state != StudyState::Provisional;
+    let line = format!("{revision}, {}; {}.", wording::state(report.state), wording::trigger(report.trigger));
+    page.write((MARGIN, BANNER_ROWS + 104), ROOM, &line, Size::Normal, if is_quiet { QUIET } else { WARNING });
     let alarm = match &report.model {
         Some(model) => wording::untrained(model),
         None => Some("NO IMAGE WAS SCORED"),
@@ -154,7 +154,9 @@ fn draw_image(page: &mut Picture, number: usize, image: &ReportedImage, top: u32
         InstanceOutcome::Failed { .. } => ("-".to_owned(), WARNING),
     };
     page.write((left, top), 80, &side_and_view, Size::Normal, colour);
-    page.write((left + 90, top), ROOM - 150, &wording::outcome(&image.outcome), Size::Normal, colour);
+    let notes = image.notes.iter().map(|note| format!("; {}", note.text()));
+    let line = wording::outcome(&image.outcome) + &notes.collect::<String>();
+    page.write((left + 90, top), ROOM - 150, &line, Size::Normal, colour);
 }
 
 /// Images with their numbers from 1: scored ones by side and view, then failed, then excluded ones.

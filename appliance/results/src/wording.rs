@@ -2,7 +2,9 @@
 
 use contract::manifest::ModelLabel;
 use domain::findings::ModelId;
-use domain::{Aggregation, BreastFinding, ImageFinding, InstanceOutcome, Laterality, StudyReport, Trigger, View};
+use domain::{
+    Aggregation, BreastFinding, ImageFinding, InstanceOutcome, Laterality, StudyReport, StudyState, Trigger, View,
+};
 
 /// Stands on top of every page.
 pub(crate) const BANNER: &str = "RESEARCH USE ONLY - NOT A MEDICAL DEVICE";
@@ -14,6 +16,14 @@ pub(crate) const NOT_CALIBRATED: &str = "Scores are not calibrated probabilities
 /// `REVISION 2, supersedes revision 1`, from the second on.
 pub(crate) fn supersedes(report: &StudyReport) -> Option<String> {
     (report.revision > 1).then(|| format!("REVISION {}, supersedes revision {}", report.revision, report.revision - 1))
+}
+
+/// `PROVISIONAL: a final report follows`, `final`.
+pub(crate) const fn state(state: StudyState) -> &'static str {
+    match state {
+        StudyState::Provisional => "PROVISIONAL: a final report follows",
+        other => other.text(),
+    }
 }
 
 /// A score with four decimals.
@@ -50,6 +60,7 @@ pub(crate) const fn trigger(trigger: Trigger) -> &'static str {
         Trigger::AllViews => "reported when all expected views were there",
         Trigger::QuietTime => "reported when nothing more arrived",
         Trigger::HardCap => "reported when the longest wait was over",
+        Trigger::Early => "reported before the study is complete",
     }
 }
 

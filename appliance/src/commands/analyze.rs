@@ -18,7 +18,7 @@ use crate::commands::progress::Progress;
 use crate::commands::{complain_of_no_input, files, print_json, study_text};
 use crate::exit_code::Exit;
 use crate::model::Model;
-use crate::report::{AnalyzedFile, document};
+use crate::report::{AnalyzedFile, Method, document};
 
 /// Analyses what the arguments name, prints the report and writes it where asked.
 ///
@@ -59,12 +59,18 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     }
     progress.bar(paths.len(), paths.len());
     drop(progress);
+    let method = Method {
+        aggregation: Aggregation::from(arguments.aggregation),
+        policy: &policy,
+        model: &analyst.model(),
+        engine: analyst.engine(),
+    };
     if let (Some(folder), Some(kept)) = (&arguments.results, &kept) {
         let settings = Settings { finding_code: arguments.finding_code.into() };
         let heatmap = |index: usize| fs::read(heatmap_path(kept.path(), index)).ok();
-        objects::write(folder, &analyzed, Aggregation::from(arguments.aggregation), settings, &heatmap)?;
+        objects::write(folder, &analyzed, &method, settings, &heatmap)?;
     }
-    let report = document(analyzed, Aggregation::from(arguments.aggregation), &analyst.model(), analyst.engine());
+    let report = document(analyzed, &method);
     if let Some(out) = &arguments.out {
         let path = out.join("report.json");
         fs::write(&path, serde_json::to_vec_pretty(&report)?)

@@ -62,8 +62,8 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     }
     for study in &status.studies {
         let state = match study.revision {
-            0 => "not reported yet".to_owned(),
-            revision => format!("revision {revision}"),
+            0 => study.state.text().to_owned(),
+            revision => format!("{}, revision {revision}", study.state.text()),
         };
         writeln!(output, "study {}   {} images, {} reported, {state}", study.study, study.instances, study.reported)?;
     }

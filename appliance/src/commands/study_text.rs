@@ -11,6 +11,9 @@ use results::{ImageJson, StudyJson};
 /// When `output` cannot be written.
 pub fn print(number: usize, study: &StudyJson, output: &mut impl Write) -> std::io::Result<()> {
     write!(output, "\nStudy {number}, revision {}", study.revision)?;
+    if let Some(state) = study.state {
+        write!(output, ", {}", state.text())?;
+    }
     if let (Some(model), Some(engine)) = (&study.model, &study.engine) {
         write!(output, ", model {} {} ({:?}), engine {engine}", model.name, model.version, model.label)?;
     }
@@ -39,7 +42,8 @@ fn print_image(image: &ImageJson, output: &mut impl Write) -> std::io::Result<()
             let heatmap = image.heatmap.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             let calibrated = finding.calibrated_probability.map(|calibrated| format!("  calibrated {calibrated:.4}"));
             let calibrated = calibrated.unwrap_or_default();
-            writeln!(output, "  image {side} {view:<3}   {:.4}{calibrated}  {file}  {heatmap}", finding.score)
+            let notes: String = image.notes.iter().map(|note| format!("  ({})", note.text())).collect();
+            writeln!(output, "  image {side} {view:<3}   {:.4}{calibrated}{notes}  {file}  {heatmap}", finding.score)
         }
         InstanceOutcome::Excluded { reason } => writeln!(output, "  excluded         {}  {file}", reason.text()),
         InstanceOutcome::Failed { reason } => {

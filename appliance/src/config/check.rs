@@ -194,6 +194,9 @@ fn check_meaning(config: &Config, errors: &mut Vec<String>) {
     if config.receiver.pdu_bytes_max < 4_096 {
         errors.push("receiver.pdu_bytes_max: must be at least 4096".into());
     }
+    if config.retention.results_hours < config.retention.images_hours {
+        errors.push("retention.results_hours: must not be less than images_hours".into());
+    }
     let socket = queue::StateDir::control_socket_of(&config.state_dir);
     if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         errors.push(format!("state_dir: too long, the control socket's path may have {SOCKET_PATH_BYTES_MAX} bytes"));
@@ -247,10 +250,17 @@ mod tests {
             associations_max = -1
             pdu_bytes_max = 16
             volume = 11
+            [eligibility]
+            implants = "perhaps"
             [assembly]
             quiet_ms = "long"
+            expected_views = ["R CC", "R CC"]
             [results]
             finding_code = "cancer"
+            [retention]
+            hours = 72
+            images_hours = 9
+            results_hours = 8
             [[destinations]]
             name = "PACS!"
             address = "pacs:104"
@@ -272,8 +282,12 @@ mod tests {
             "receiver.associations_max: ",
             "receiver.pdu_bytes_max: must be at least 4096",
             "receiver.volume: unknown key",
+            "eligibility.implants: ",
             "assembly.quiet_ms: ",
+            "assembly.expected_views: expected views are",
             "results.finding_code: ",
+            "retention.hours: unknown key",
+            "retention.results_hours: must not be less than images_hours",
             "destination PACS!.name: ",
             "destination pacs: `address` must be HOST:PORT",
             "destination pacs: give either",

@@ -125,6 +125,7 @@ impl Answerer {
             instances: study.instances,
             reported: study.reported,
             revision: study.revision,
+            state: study.state,
             last_received_at_ms: study.last_received_at.0,
         });
         Ok(Status {

@@ -15,8 +15,22 @@ use crate::Uid;
 pub struct CodedConcept {
     /// Code Value (0008,0100).
     pub value: String,
-    /// Coding Scheme Designator (0008,0102): `SCT`, or the legacy `SRT` and `SNM3`.
+    /// Coding Scheme Designator (0008,0102): `SCT`, or the legacy `SRT` and `SNM3`. Empty where the header has none.
     pub scheme: String,
+}
+
+/// The most instances that a Key Object Selection Document may name to be read.
+pub const KEY_OBJECTS_MAX: usize = 4_096;
+
+/// What a Key Object Selection Document says (PS3.3 section A.35.4, PS3.16 TID 2010).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyObjects {
+    /// Document title: Concept Name Code Sequence (0040,A043) of the root.
+    pub title: Option<CodedConcept>,
+    /// Referenced SOP Instance UIDs of its content and its evidence, in order and without repetition, at most
+    /// [`KEY_OBJECTS_MAX`].
+    pub instances: Vec<Uid>,
 }
 
 /// The attributes that decide what happens to an instance. Holds no name and no identifier of a person.
@@ -35,6 +49,8 @@ pub struct InstanceAttributes {
     pub image_type: Vec<String>,
     /// Image Laterality (0020,0062).
     pub image_laterality: Option<String>,
+    /// Frame Laterality (0020,9072) of the shared functional groups, where Breast Projection X-Ray has it.
+    pub frame_laterality: Option<String>,
     /// Laterality (0020,0060).
     pub laterality: Option<String>,
     /// Patient Orientation (0020,0020), row then column direction.
@@ -43,18 +59,24 @@ pub struct InstanceAttributes {
     pub view_position: Option<String>,
     /// View Code Sequence (0054,0220), first item.
     pub view_code: Option<CodedConcept>,
-    /// View Modifier Code Sequence (0054,0222), inside the view's item.
+    /// View Modifier Code Sequence (0054,0222), inside the view's item or, where some devices put it, beside the view.
     pub view_modifiers: Vec<CodedConcept>,
     /// Body Part Examined (0018,0015).
     pub body_part: Option<String>,
+    /// Anatomic Region Sequence (0008,2218), first item.
+    pub anatomic_region: Option<CodedConcept>,
     /// Breast Implant Present (0028,1300).
     pub breast_implant: Option<String>,
     /// Partial View (0028,1350).
     pub partial_view: Option<String>,
+    /// Partial View Code Sequence (0028,1352): has it an item?
+    pub has_partial_view_code: bool,
     /// Estimated Radiographic Magnification Factor (0018,1114).
     pub magnification: Option<f64>,
     /// Quality Control Image (0028,0300).
     pub quality_control: Option<String>,
+    /// Calibration Image (0050,0004).
+    pub calibration_image: Option<String>,
     /// Burned In Annotation (0028,0301).
     pub burned_in_annotation: Option<String>,
     /// Lossy Image Compression (0028,2110).
@@ -96,6 +118,8 @@ pub struct InstanceAttributes {
     pub manufacturer_model: Option<String>,
     /// Does the data set hold Pixel Data (7FE0,0010)?
     pub has_pixel_data: bool,
+    /// What a Key Object Selection Document says; `None` for any other kind of object.
+    pub key_objects: Option<KeyObjects>,
 }
 
 /// The patient and study modules that a result object must repeat (PS3.3 sections C.7.1.1 and C.7.2.1).
@@ -174,6 +198,12 @@ impl fmt::Debug for PatientStudy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_of_a_version_before_still_read() {
+        let old: InstanceAttributes = serde_json::from_str(r#"{"modality": "MG", "has_pixel_data": true}"#).unwrap();
+        assert_eq!((old.modality.as_deref(), old.has_partial_view_code, old.key_objects), (Some("MG"), false, None));
+    }
 
     #[test]
     fn patient_data_is_not_printed() {

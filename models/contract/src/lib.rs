@@ -24,7 +24,7 @@ pub mod transfer_syntax;
 pub mod uid;
 
 pub use aggregation::Aggregation;
-pub use attributes::{CodedConcept, InstanceAttributes, PatientStudy, SourceText};
+pub use attributes::{CodedConcept, InstanceAttributes, KeyObjects, PatientStudy, SourceText};
 pub use calibration::{Breakpoint, Calibration, Isotonic, OperatingPoint, Target, Temperature, Threshold};
 pub use digest::Digest;
 pub use geometry::{Geometry, Point, Runs};

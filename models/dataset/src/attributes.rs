@@ -8,6 +8,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, OpenFileOptions};
 use thiserror::Error;
 
+use crate::key_objects::key_objects;
 use crate::part10::{Part10Error, read_file_meta};
 use crate::scan::{Scan, ScanError, ScanLimits, scan};
 
@@ -23,6 +24,9 @@ pub enum InspectError {
     /// `dicom-object` could not parse what the scan let through. Its own message may quote values: it is left out.
     #[error("header could not be parsed")]
     Parse,
+    /// A Key Object Selection Document holds more than is read of one.
+    #[error("key object selection exceeds the limit of {0}")]
+    KeyObjects(&'static str),
 }
 
 impl InspectError {
@@ -37,6 +41,7 @@ impl InspectError {
             Self::Scan(ScanError::PixelMismatch(_)) => "pixel_data_mismatch",
             Self::Scan(_) => "dataset_damaged",
             Self::Parse => "header_unparsable",
+            Self::KeyObjects(_) => "key_objects_too_many",
         }
     }
 }
@@ -113,7 +118,7 @@ pub struct Header {
 pub fn inspect<R: Read + Seek>(mut reader: R) -> Result<Header, InspectError> {
     let Opened { object, scan, .. } = open(&mut reader)?;
     Ok(Header {
-        attributes: instance_attributes(&object, &scan),
+        attributes: instance_attributes(&object, &scan)?,
         patient_study: patient_study(&object, &scan),
         study: scan.study,
         instance: scan.sop_instance,
@@ -187,26 +192,32 @@ fn complete_meta(transfer_syntax: &Uid, scan: &Scan) -> Result<Vec<u8>, InspectE
     Ok(bytes)
 }
 
-fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttributes {
+fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> Result<InstanceAttributes, InspectError> {
     let view = first_item(object, tags::VIEW_CODE_SEQUENCE);
-    let modifiers = view.map(|view| items(view, tags::VIEW_MODIFIER_CODE_SEQUENCE)).unwrap_or_default();
-    InstanceAttributes {
+    let modifiers = view.into_iter().chain([object]).flat_map(|place| items(place, tags::VIEW_MODIFIER_CODE_SEQUENCE));
+    let shared = first_item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let anatomy = shared.and_then(|shared| first_item(shared, tags::FRAME_ANATOMY_SEQUENCE));
+    Ok(InstanceAttributes {
         sop_class: Some(scan.sop_class.clone()),
         series: scan.series.clone(),
         modality: text(object, tags::MODALITY),
         presentation_intent: text(object, tags::PRESENTATION_INTENT_TYPE),
         image_type: texts(object, tags::IMAGE_TYPE),
         image_laterality: text(object, tags::IMAGE_LATERALITY),
+        frame_laterality: anatomy.and_then(|anatomy| text(anatomy, tags::FRAME_LATERALITY)),
         laterality: text(object, tags::LATERALITY),
         patient_orientation: texts(object, tags::PATIENT_ORIENTATION),
         view_position: text(object, tags::VIEW_POSITION),
         view_code: view.and_then(coded_concept),
-        view_modifiers: modifiers.iter().filter_map(|item| coded_concept(item)).collect(),
+        view_modifiers: modifiers.filter_map(modifier).collect(),
         body_part: text(object, tags::BODY_PART_EXAMINED),
+        anatomic_region: first_item(object, tags::ANATOMIC_REGION_SEQUENCE).and_then(coded_concept),
         breast_implant: text(object, tags::BREAST_IMPLANT_PRESENT),
         partial_view: text(object, tags::PARTIAL_VIEW),
+        has_partial_view_code: first_item(object, tags::PARTIAL_VIEW_CODE_SEQUENCE).is_some(),
         magnification: decimal(object, tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR),
         quality_control: text(object, tags::QUALITY_CONTROL_IMAGE),
+        calibration_image: text(object, tags::CALIBRATION_IMAGE),
         burned_in_annotation: text(object, tags::BURNED_IN_ANNOTATION),
         lossy_compression: text(object, tags::LOSSY_IMAGE_COMPRESSION),
         photometric: text(object, tags::PHOTOMETRIC_INTERPRETATION),
@@ -230,7 +241,8 @@ fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttrib
         manufacturer: text(object, tags::MANUFACTURER),
         manufacturer_model: text(object, tags::MANUFACTURER_MODEL_NAME),
         has_pixel_data: scan.pixels.is_some(),
-    }
+        key_objects: key_objects(object, &scan.sop_class)?,
+    })
 }
 
 fn patient_study(object: &InMemDicomObject, scan: &Scan) -> PatientStudy {
@@ -258,7 +270,7 @@ fn acquired_at(object: &InMemDicomObject) -> Option<String> {
 }
 
 /// The value's text without padding; `None` when absent, empty or not text.
-fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+pub(crate) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let text = object.get(tag)?.value().to_str().ok()?.trim_matches([' ', '\0']).to_owned();
     (!text.is_empty()).then_some(text)
 }
@@ -298,16 +310,23 @@ fn as_signed(value: i32, signed: bool) -> i32 {
     if signed && value > i32::from(i16::MAX) { value - (1 << 16) } else { value }
 }
 
-fn items(object: &InMemDicomObject, tag: Tag) -> Vec<&InMemDicomObject> {
+pub(crate) fn items(object: &InMemDicomObject, tag: Tag) -> Vec<&InMemDicomObject> {
     object.get(tag).and_then(|element| element.items()).map(|items| items.iter().collect()).unwrap_or_default()
 }
 
-fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
+pub(crate) fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
     items(object, tag).first().copied()
 }
 
-fn coded_concept(item: &InMemDicomObject) -> Option<CodedConcept> {
+pub(crate) fn coded_concept(item: &InMemDicomObject) -> Option<CodedConcept> {
     Some(CodedConcept { value: text(item, tags::CODE_VALUE)?, scheme: text(item, tags::CODING_SCHEME_DESIGNATOR)? })
+}
+
+/// A view modifier, also one whose code is not complete: it may not pass for none. An empty item is none.
+fn modifier(item: &InMemDicomObject) -> Option<CodedConcept> {
+    let part = |tag| text(item, tag).unwrap_or_default();
+    let is_empty = item.iter().next().is_none();
+    (!is_empty).then(|| CodedConcept { value: part(tags::CODE_VALUE), scheme: part(tags::CODING_SCHEME_DESIGNATOR) })
 }
 
 fn rescale(object: &InMemDicomObject) -> Option<(f64, f64)> {
@@ -344,3 +363,6 @@ fn lookup_table(object: &InMemDicomObject, tag: Tag, signed: bool) -> Option<Loo
         values: values[..entries].to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 mod deliveries;
 mod instances;
+mod retention;
 
 use std::path::Path;
 

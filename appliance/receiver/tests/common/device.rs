@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dimse::Status;
 use domain::UnixMillis;
 use queue::{Queue, StateDir};
-use receiver::{Counters, Receiver, ReceiverConfig, reread};
+use receiver::{Counters, Receiver, ReceiverConfig, Traffic, reread};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ pub struct Device {
     pub queue: Queue,
     pub state: StateDir,
     pub counters: Arc<Counters>,
+    pub traffic: Arc<Traffic>,
     runtime: Runtime,
     stop: watch::Sender<bool>,
     running: Option<JoinHandle<()>>,
@@ -42,9 +43,10 @@ impl Device {
         let runtime = Runtime::new().unwrap();
         let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state.clone())).unwrap();
         let (address, counters) = (receiver.local_addr(), receiver.counters());
+        let traffic = receiver.traffic();
         let (stop, stopped) = watch::channel(false);
         let running = Some(runtime.spawn(receiver.run(stopped)));
-        Self { address, queue, state, counters, runtime, stop, running, folder }
+        Self { address, queue, state, counters, traffic, runtime, stop, running, folder }
     }
 
     pub fn connect(&self) -> Peer {

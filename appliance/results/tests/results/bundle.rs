@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{NOTICE, ResultKind, StudyReport};
+use domain::{NOTICE, ResultKind, StudyReport, StudyState};
 use serde_json::{Value, json};
 
 use crate::made_up::{MARKER, findings, negative, one, positive, report};
@@ -75,12 +75,20 @@ fn references_lead_to_entries_with_names_of_their_own() {
 }
 
 #[test]
-fn the_status_follows_completeness_and_revision() {
+fn the_status_follows_completeness_and_state() {
     let status = |report: &StudyReport| resources(&bundle(report), "DiagnosticReport")[0]["status"].clone();
     assert_eq!((status(&positive()), status(&report())), (json!("final"), json!("partial")));
     let mut second = positive();
-    second.revision = 2;
-    assert_eq!(status(&second), "amended");
+    let parts = |report: &StudyReport| resources(&bundle(report), "Observation")[0]["status"].clone();
+    for (state, expected) in
+        [(StudyState::Provisional, "preliminary"), (StudyState::Final, "final"), (StudyState::Revised, "amended")]
+    {
+        (second.revision, second.state) = (2, state);
+        assert_eq!((status(&second), parts(&second)), (json!(expected), json!(expected)));
+    }
+    let mut early = report();
+    early.state = StudyState::Provisional;
+    assert_eq!(status(&early), "preliminary", "also with views missing");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use contract::{Target, Threshold, Uid};
 use dicom_dictionary_std::tags;
 use domain::findings::Call;
-use domain::{Document, InstanceOutcome, Laterality, ResultKind, Sop, StudyReport, View};
+use domain::{Document, InstanceOutcome, Laterality, ResultKind, Sop, StudyReport, StudyState, View};
 use results::FindingCode;
 
 use crate::made_up::{
@@ -78,6 +78,29 @@ fn a_partial_study_says_what_is_missing() {
     let mut unmarked = report();
     findings(&mut unmarked).for_each(|finding| finding.score = 0.1);
     assert_eq!(cad(&unmarked).one(SUMMARY).value, "111243");
+}
+
+#[test]
+fn a_provisional_report_is_partial_and_preliminary_though_nothing_is_missing() {
+    let said = |report: &StudyReport| {
+        let of = |kind| {
+            let header = read(&one(report, kind));
+            let tags = [tags::COMPLETION_FLAG, tags::COMPLETION_FLAG_DESCRIPTION, tags::PRELIMINARY_FLAG];
+            tags.map(|tag| if header.get(tag).is_some() { text(&header, tag) } else { String::new() })
+        };
+        assert_eq!(of(ResultKind::CadSr), of(ResultKind::ComprehensiveSr));
+        of(ResultKind::CadSr)
+    };
+    let words = "PROVISIONAL: a final report follows.";
+    let mut early = positive();
+    assert_eq!(said(&early), ["COMPLETE", "", "FINAL"]);
+    assert!(!cad(&early).one("111033").value.contains(words));
+    early.state = StudyState::Provisional;
+    assert_eq!(said(&early), ["PARTIAL", "provisional", "PRELIMINARY"]);
+    assert!(cad(&early).one("111033").value.contains(words));
+    let mut partial = report();
+    partial.state = StudyState::Provisional;
+    assert_eq!(said(&partial)[1], "provisional; missing: L CC, L MLO; failed images: 1");
 }
 
 #[test]

@@ -254,3 +254,20 @@ fn a_patient_attribute_without_bounds_spoils_no_object() {
         assert_eq!(header.patient_study.patient_id, None, "a part of an identifier would be another one");
     }
 }
+
+#[test]
+fn the_summary_says_as_what_it_is_given_and_what_is_noted_of_an_image() {
+    let summary = |change: &dyn Fn(&mut StudyReport)| {
+        let mut report = report();
+        change(&mut report);
+        let object = captures(&report).swap_remove(0);
+        (text(&read(&object), tags::IMAGE_COMMENTS), page(&object).rgb)
+    };
+    let last = summary(&|_| {});
+    assert!(last.0.contains("State: final."));
+    let early = summary(&|report| report.state = domain::StudyState::Provisional);
+    assert!(early.0.contains("State: PROVISIONAL: a final report follows."));
+    assert!(early.1 != last.1, "the page says it too");
+    let noted = summary(&|report| report.images[0].notes = vec![domain::ImageNote::LossyCompression]);
+    assert!(noted.1 != last.1);
+}

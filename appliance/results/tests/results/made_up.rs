@@ -6,7 +6,7 @@ use contract::{Digest, Geometry, InstanceAttributes, PatientStudy, Uid};
 use domain::findings::{Cam, ImageTimings, ModelId};
 use domain::{
     Aggregation, BreastFinding, ExclusionReason, FailureReason, ImageFinding, InstanceKey, InstanceOutcome, Laterality,
-    NOTICE, ReportedImage, ResultKind, StudyKey, StudyReport, Trigger, UnixMillis, View,
+    NOTICE, ReportedImage, ResultKind, StudyKey, StudyReport, StudyState, Trigger, UnixMillis, View,
 };
 use drawing::Picture;
 use results::{FindingCode, ResultError, ResultObject, Settings, for_each_object};
@@ -30,6 +30,7 @@ pub fn image(number: usize, outcome: InstanceOutcome) -> ReportedImage {
         spool_name: format!("spool-{number}"),
         outcome,
         attributes: Some(Box::new(attributes())),
+        notes: Vec::new(),
     }
 }
 
@@ -84,6 +85,7 @@ pub fn report() -> StudyReport {
         study: StudyKey(Uid::derived(&["study"])),
         revision: 1,
         trigger: Trigger::QuietTime,
+        state: StudyState::Final,
         breasts: BreastFinding::of(
             Laterality::Right,
             &[(View::CranioCaudal, 0.8), (View::MedioLateralOblique, 0.2)],

@@ -8,12 +8,12 @@ use std::time::UNIX_EPOCH;
 use anyhow::Context as _;
 use contract::{Digest, Uid, transfer_syntax};
 use domain::{
-    AeTitle, Aggregation, InstanceKey, InstanceRecord, ReceivedInstance, ReportedImage, ResultKind, StoredFile,
-    StudyKey, StudyReport, Trigger, UnixMillis,
+    AeTitle, AssemblyPolicy, InstanceKey, InstanceRecord, ReceivedInstance, ReportedImage, ResultKind, StoredFile,
+    StudyKey, StudyPolicy, UnixMillis, report_at_once,
 };
 use results::{ResultObject, Settings, for_each_object};
 
-use crate::report::AnalyzedFile;
+use crate::report::{AnalyzedFile, Method};
 
 /// Writes all objects of each study among `files` into `folder`. `heatmap` gives the PNG of the file at an index. Files
 /// without a readable header belong to no study: only the report on all files has them.
@@ -22,7 +22,7 @@ use crate::report::AnalyzedFile;
 pub(super) fn write(
     folder: &Path,
     files: &[AnalyzedFile],
-    aggregation: Aggregation,
+    method: &Method<'_>,
     settings: Settings,
     heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
 ) -> anyhow::Result<()> {
@@ -33,11 +33,10 @@ pub(super) fn write(
             studies.entry(record.received.study.clone()).or_default().push(record);
         }
     }
+    let assembly = AssemblyPolicy { aggregation: method.aggregation, ..AssemblyPolicy::default() };
+    let policy = StudyPolicy { assembly, eligibility: *method.policy };
     for (study, records) in studies {
-        let mut report = StudyReport::of(study, 1, Trigger::QuietTime, &records, aggregation);
-        if report.missing_views.is_empty() {
-            report.trigger = Trigger::AllViews;
-        }
+        let report = report_at_once(&study, &records, &policy);
         let png = |image: &ReportedImage| heatmap(image.spool_name.parse().ok()?);
         for_each_object(&report, &ResultKind::ALL, settings, &png, &mut |object: ResultObject| {
             let path = folder.join(&object.file_name);
