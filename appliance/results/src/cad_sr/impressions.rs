@@ -89,10 +89,7 @@ impl Finding<'_> {
 
     fn not_presented(&self) -> Item {
         let item = self.item(Relation::Contains, codes::SELECTED_REGION, codes::NOT_PRESENTED);
-        let why = match wording::untrained(&self.mark.finding.model) {
-            Some(untrained) => untrained,
-            None => "not called",
-        };
+        let why = wording::untrained(&self.mark.finding.model).unwrap_or("not called");
         self.located(item).with(description(&format!("{}: {why}", self.mark.words())))
     }
 
