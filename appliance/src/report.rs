@@ -41,7 +41,7 @@ fn study_of(files: Vec<AnalyzedFile>, aggregation: Aggregation) -> StudyJson {
     let scored: Vec<(Laterality, View, f64)> = images
         .iter()
         .filter_map(|image| match &image.outcome {
-            InstanceOutcome::Scored(finding) => Some((finding.laterality, finding.view, finding.score)),
+            InstanceOutcome::Scored(finding) => Some((finding.laterality, finding.view, finding.probability())),
             _ => None,
         })
         .collect();

@@ -22,13 +22,15 @@ pub struct AssemblyPolicy {
     pub quiet_ms: u64,
     /// At the latest after the first arrival of this revision, however many more come.
     pub longest_ms: u64,
-    /// How the images of a breast become one score.
-    pub aggregation: Aggregation,
+    /// How the images of a breast become one score; `None`: as the model's manifest says, and without one as the
+    /// reference method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<Aggregation>,
 }
 
 impl Default for AssemblyPolicy {
     fn default() -> Self {
-        Self { settle_ms: 15_000, quiet_ms: 90_000, longest_ms: 1_200_000, aggregation: Aggregation::default() }
+        Self { settle_ms: 15_000, quiet_ms: 90_000, longest_ms: 1_200_000, aggregation: None }
     }
 }
 
@@ -97,7 +99,8 @@ pub fn assemble(
         if is_complete { Trigger::AllViews } else { Trigger::QuietTime }
     };
     let revision = reported.revision.saturating_add(1);
-    Assembly::Ready(Box::new(StudyReport::of(study.clone(), revision, trigger, records, policy.aggregation)))
+    let aggregation = policy.aggregation.unwrap_or_default();
+    Assembly::Ready(Box::new(StudyReport::of(study.clone(), revision, trigger, records, aggregation)))
 }
 
 fn has_all_views(records: &[InstanceRecord]) -> bool {

@@ -88,7 +88,7 @@ impl StudyReport {
             _ => None,
         });
         let views: Vec<(Laterality, View, f64)> =
-            scored.clone().map(|finding| (finding.laterality, finding.view, finding.score)).collect();
+            scored.clone().map(|finding| (finding.laterality, finding.view, finding.probability())).collect();
         let breast = |side: Laterality| {
             let images = views.iter().filter(|(laterality, ..)| *laterality == side);
             BreastFinding::of(side, &images.map(|(_, view, score)| (*view, *score)).collect::<Vec<_>>(), aggregation)

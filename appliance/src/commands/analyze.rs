@@ -52,7 +52,8 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     }
     progress.bar(paths.len(), paths.len());
     drop(progress);
-    let report = document(analyzed, Aggregation::from(arguments.aggregation), &analyst.model(), analyst.engine());
+    let aggregation = arguments.aggregation.map_or_else(|| analyst.aggregation(), Aggregation::from);
+    let report = document(analyzed, aggregation, &analyst.model(), analyst.engine());
     if let Some(out) = &arguments.out {
         let path = out.join("report.json");
         fs::write(&path, serde_json::to_vec_pretty(&report)?)

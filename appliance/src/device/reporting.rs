@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Assembly, AssemblyPolicy, Delivery, DeliveryId, DeliveryState, DestinationName, Reported, ReportedImage,
-    ResultKind, StoredFile, StudyKey, StudyReport, UnixMillis, assemble,
+    Aggregation, Assembly, AssemblyPolicy, Delivery, DeliveryId, DeliveryState, DestinationName, Reported,
+    ReportedImage, ResultKind, StoredFile, StudyKey, StudyReport, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
 use results::ResultObject;
@@ -36,12 +36,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A stage that reports studies of `queue` as `config` has it.
-    pub fn new(config: &Config, queue: Queue, state: StateDir) -> Self {
+    /// A stage that reports studies of `queue` as `config` has it, aggregated as the model wants it unless `config` says
+    /// otherwise.
+    pub fn new(config: &Config, of_model: Aggregation, queue: Queue, state: StateDir) -> Self {
         let destinations =
             config.destinations.iter().map(|destination| (destination.name.clone(), destination.objects())).collect();
         let retention = Duration::from_secs(config.retention.hours.saturating_mul(3_600));
-        Self { policy: config.assembly, retention, destinations, queue, state, retired_at: None }
+        let aggregation = Some(config.assembly.aggregation.unwrap_or(of_model));
+        let policy = AssemblyPolicy { aggregation, ..config.assembly };
+        Self { policy, retention, destinations, queue, state, retired_at: None }
     }
 
     /// Works until `stop` turns true.

@@ -7,7 +7,7 @@ use crate::findings::{Cam, ImageTimings, ModelId};
 use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, StoredFile};
 
 const POLICY: AssemblyPolicy =
-    AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Aggregation::Mean };
+    AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Some(Aggregation::Mean) };
 
 fn study() -> StudyKey {
     StudyKey(Uid::derived(&["study"]))
