@@ -8,7 +8,7 @@ use contract::{InstanceAttributes, PatientStudy, Uid};
 use decoding::{DecodeFailure, Decoder, WorkerLimits};
 use domain::eligibility::{Eligibility, EligibilityPolicy, judge};
 use domain::findings::{Call, ImageTimings, ModelId};
-use domain::{ExclusionReason, FailureReason, ImageFinding, InstanceOutcome, Laterality, StudyKey, View};
+use domain::{Aggregation, ExclusionReason, FailureReason, ImageFinding, InstanceOutcome, Laterality, StudyKey, View};
 use inference::Scorer;
 
 /// Everything that is said of one file.
@@ -61,6 +61,11 @@ impl Analyst {
     /// Which model scores.
     pub fn model(&self) -> ModelId {
         self.scorer.model()
+    }
+
+    /// How the model wants a breast's images aggregated.
+    pub const fn aggregation(&self) -> Aggregation {
+        self.scorer.manifest().aggregation
     }
 
     /// Which engine scores.

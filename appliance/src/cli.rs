@@ -240,9 +240,9 @@ pub struct AnalyzeArgs {
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
-    /// How the scores of a breast's images become one
-    #[arg(long, value_enum, default_value = "reference")]
-    pub aggregation: AggregationChoice,
+    /// How the scores of a breast's images become one [default: as the model says]
+    #[arg(long, value_enum)]
+    pub aggregation: Option<AggregationChoice>,
     /// Also score digitised film: Secondary Capture objects of modality MG, with the view from Patient Orientation and
     /// the side from LEFT or RIGHT in the Patient ID where the image does not say
     #[arg(long)]

@@ -74,7 +74,7 @@ impl Device {
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         log_recovery(&recovery);
         let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
-        let (model, engine) = (analyst.model(), analyst.engine());
+        let (model, engine, aggregation) = (analyst.model(), analyst.engine(), analyst.aggregation());
         let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
@@ -91,7 +91,7 @@ impl Device {
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
         let scoring = Scoring::new(analyst, queue.clone(), state.clone());
-        let reporter = Reporter::new(&config, queue.clone(), state.clone(), receiver.traffic());
+        let reporter = Reporter::new(&config, aggregation, (queue.clone(), state.clone()), receiver.traffic());
         let threads = vec![
             spawn("scoring", scoring, handle.clone(), stopped.clone(), Scoring::run)?,
             spawn("reporting", reporter, handle, stopped.clone(), Reporter::run)?,

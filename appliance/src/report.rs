@@ -73,7 +73,7 @@ fn study_of(files: Vec<AnalyzedFile>, method: &Method<'_>) -> StudyJson {
     let scored: Vec<(Laterality, View, f64)> = images
         .iter()
         .filter_map(|image| match &image.outcome {
-            InstanceOutcome::Scored(finding) => Some((finding.laterality, finding.view, finding.score)),
+            InstanceOutcome::Scored(finding) => Some((finding.laterality, finding.view, finding.probability())),
             _ => None,
         })
         .collect();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use contract::calibration::{Calibration, OperatingPoint, Target, Temperature, Threshold, sigmoid};
-use contract::{Golden, GoldenVector, Manifest};
+use contract::{Aggregation, Golden, GoldenVector, Manifest};
 use engine_tract::{Layout, TractEngine};
 use inference::{Engine as _, ModelFiles, conformance, golden};
 use phantom::{Exam, Size};
@@ -29,6 +29,7 @@ impl Bundle {
             specificity: 0.5,
         };
         manifest.name = "packed".into();
+        manifest.aggregation = Aggregation::Max;
         manifest.calibration = Some(Calibration::Temperature(Temperature::new(TEMPERATURE).unwrap()));
         manifest.operating_points = vec![point(Target::Sensitivity(0.9), 0.0), point(Target::Specificity(0.9), 1.5)];
         let files = ModelFiles::new(manifest.clone(), network.clone()).unwrap();
@@ -86,6 +87,14 @@ fn a_packed_model_scores_calibrated_and_says_what_it_is() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let study = &report["studies"][0];
     assert_eq!(study["model"]["name"], "packed");
+    for breast in study["breasts"].as_array().unwrap() {
+        let calibrated = |image: &Value| image["calibrated_probability"].as_f64().unwrap();
+        let of_side =
+            study["images"].as_array().unwrap().iter().filter(|image| image["laterality"] == breast["laterality"]);
+        let greatest = of_side.map(calibrated).fold(0.0, f64::max);
+        assert_eq!(breast["aggregation"], "max", "as the manifest says");
+        assert!((breast["score"].as_f64().unwrap() - greatest).abs() < 1e-12, "of what is calibrated");
+    }
     assert_eq!(study["model"]["network"], bundle.manifest().network.to_string());
     let images = study["images"].as_array().unwrap();
     assert_eq!(images.len(), 4);

@@ -220,6 +220,17 @@ pub enum WeightsStorage {
     Fp16,
 }
 
+/// How a breast's images become one score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AggregationChoice {
+    /// The reference method: 1 - (1 - mean of squares)^n
+    Reference,
+    /// The mean
+    Mean,
+    /// The largest
+    Max,
+}
+
 /// `mamoru-train pack`
 #[derive(Debug, Args)]
 pub struct PackArgs {
@@ -235,6 +246,9 @@ pub struct PackArgs {
     /// A version for people
     #[arg(long)]
     pub model_version: String,
+    /// How the device shall make one score of a breast's images
+    #[arg(long, value_enum, default_value = "reference")]
+    pub aggregation: AggregationChoice,
     /// How the weights are stored
     #[arg(long, value_enum, default_value = "fp32")]
     pub weights: WeightsStorage,
@@ -250,6 +264,9 @@ pub struct PackArgs {
     /// Licence of the weights
     #[arg(long, default_value = trainer::report::card::LICENCE)]
     pub licence: String,
+    /// How the weights came about with which the run began
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub history: String,
     /// What the model is for
     #[arg(long, default_value = trainer::report::card::INTENDED_USE)]
     pub intended_use: String,

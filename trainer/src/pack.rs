@@ -14,7 +14,7 @@ mod date;
 use std::path::{Path, PathBuf};
 
 use contract::manifest::{Manifest, ModelLabel};
-use contract::{CONTRACT_VERSION, Digest, Golden, GoldenVector, Provenance, golden_input};
+use contract::{Aggregation, CONTRACT_VERSION, Digest, Golden, GoldenVector, Provenance, golden_input};
 use export::Storage;
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -42,6 +42,8 @@ const TOLERANCE: f64 = 1e-3;
 pub struct Packing {
     /// How the weights are stored.
     pub storage: Storage,
+    /// How the device shall aggregate a breast's images.
+    pub aggregation: Aggregation,
     /// What the maker says of the model; its time is taken from the best weights' file.
     pub identity: Identity,
     /// Whether the validation split is evaluated, which calibrates the model and chooses its operating points.
@@ -95,6 +97,7 @@ pub fn pack(run: &Run, config: &Config, packing: Packing, out: &Path) -> Result<
         network: Digest::of(&onnx),
         calibration: report.map(|report| report.evaluation.settings.calibration.clone()),
         operating_points: report.map(image_points).unwrap_or_default(),
+        aggregation: packing.aggregation,
         provenance: Some(provenance(&identity, config, evaluated.as_ref())),
     };
     manifest.check(&onnx).map_err(|error| TrainerError::Check(error.to_string()))?;
@@ -206,6 +209,9 @@ fn write(
     replace(&folder.join("network.onnx"), onnx)?;
     replace(&folder.join("golden.json"), &json(golden, folder)?)?;
     let mut facts = card::facts(config);
+    if !identity.history.is_empty() {
+        facts.push(("before this run".into(), identity.history.clone()));
+    }
     facts.push(("network file".into(), format!("SHA-256 {}, {} bytes", manifest.network, onnx.len())));
     facts.push(("golden vectors".into(), format!("{}, reproduced by tract before packing", golden.vectors.len())));
     let text = match evaluated {

@@ -33,8 +33,10 @@ pub struct AssemblyPolicy {
     pub provisional_ms: u64,
     /// The views that make a study complete.
     pub expected_views: ExpectedViews,
-    /// How the images of a breast become one score.
-    pub aggregation: Aggregation,
+    /// How the images of a breast become one score; `None`: as the model's manifest says, and without one as the
+    /// reference method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<Aggregation>,
 }
 
 impl Default for AssemblyPolicy {
@@ -45,7 +47,7 @@ impl Default for AssemblyPolicy {
             longest_ms: 1_200_000,
             provisional_ms: 0,
             expected_views: ExpectedViews::default(),
-            aggregation: Aggregation::default(),
+            aggregation: None,
         }
     }
 }
@@ -232,10 +234,11 @@ impl<'a> Decided<'a> {
         let last_received_at = received.max().unwrap_or_default();
         let patient_study = self.0.iter().find_map(|(record, _)| record.patient_study.clone()).unwrap_or_default();
         let images = self.0.into_iter().map(|(record, decision)| ReportedImage::of(record, decision)).collect();
+        let aggregation = policy.aggregation.unwrap_or_default();
         StudyReport {
             patient_study,
             last_received_at,
-            ..StudyReport::of(study.clone(), (revision, trigger, state), images, (missing_views, policy.aggregation))
+            ..StudyReport::of(study.clone(), (revision, trigger, state), images, (missing_views, aggregation))
         }
     }
 }

@@ -106,6 +106,14 @@ pub struct ImageFinding {
     pub timings: ImageTimings,
 }
 
+impl ImageFinding {
+    /// What is aggregated per breast, as evaluation does it: the calibrated probability where the model has one.
+    #[must_use]
+    pub fn probability(&self) -> f64 {
+        self.calibrated_probability.unwrap_or(self.score)
+    }
+}
+
 /// An image at one of the model's operating points.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Call {

@@ -134,7 +134,7 @@ impl StudyReport {
         });
         let breast = |side: Laterality| {
             let images = scored.clone().filter(|finding| finding.laterality == side);
-            let images: Vec<(View, f64)> = images.map(|finding| (finding.view, finding.score)).collect();
+            let images: Vec<(View, f64)> = images.map(|finding| (finding.view, finding.probability())).collect();
             let missing = missing_views.iter().filter(|(missing, _)| *missing == side).map(|(_, view)| *view);
             let breast = BreastFinding::of(side, &images, aggregation)?;
             Some(BreastFinding { missing_views: missing.collect(), ..breast })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use contract::manifest::{Manifest, ModelLabel};
-use contract::{CONTRACT_VERSION, Digest, PreprocessSpec};
+use contract::{Aggregation, CONTRACT_VERSION, Digest, PreprocessSpec};
 use domain::findings::Cam;
 use imaging::{DecodedImage, prepare};
 
@@ -70,6 +70,7 @@ pub(crate) fn fake_model() -> ModelFiles {
         network: Digest::of(NETWORK),
         calibration: None,
         operating_points: Vec::new(),
+        aggregation: Aggregation::Reference,
         provenance: None,
     };
     ModelFiles::new(manifest, NETWORK.to_vec()).unwrap()

@@ -60,7 +60,7 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     progress.bar(paths.len(), paths.len());
     drop(progress);
     let method = Method {
-        aggregation: Aggregation::from(arguments.aggregation),
+        aggregation: arguments.aggregation.map_or_else(|| analyst.aggregation(), Aggregation::from),
         policy: &policy,
         model: &analyst.model(),
         engine: analyst.engine(),

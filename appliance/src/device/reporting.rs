@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Arrivals, Assembly, ClockReading, Delivery, DeliveryId, DeliveryState, DestinationName, Document, Reported,
-    ReportedImage, ResultKind, StoredFile, StudyKey, StudyPolicy, StudyReport, StudySoFar, UnixMillis, assemble,
+    Aggregation, Arrivals, Assembly, AssemblyPolicy, ClockReading, Delivery, DeliveryId, DeliveryState,
+    DestinationName, Document, Reported, ReportedImage, ResultKind, StoredFile, StudyKey, StudyPolicy, StudyReport,
+    StudySoFar, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
 use receiver::Traffic;
@@ -42,12 +43,20 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A stage that reports studies of `queue` as `config` has it, and knows by `traffic` who is still sending.
-    pub fn new(config: &Config, queue: Queue, state: StateDir, traffic: Arc<Traffic>) -> Self {
+    /// A stage that reports studies of `queue` as `config` has it, aggregated as the model wants it unless `config` says
+    /// otherwise. It knows by `traffic` who is still sending.
+    pub fn new(
+        config: &Config,
+        of_model: Aggregation,
+        (queue, state): (Queue, StateDir),
+        traffic: Arc<Traffic>,
+    ) -> Self {
         let destinations =
             config.destinations.iter().map(|destination| (destination.name.clone(), destination.objects())).collect();
+        let aggregation = Some(config.assembly.aggregation.unwrap_or(of_model));
+        let assembly = AssemblyPolicy { aggregation, ..config.assembly };
         Self {
-            policy: StudyPolicy { assembly: config.assembly, eligibility: config.eligibility },
+            policy: StudyPolicy { assembly, eligibility: config.eligibility },
             retention: config.retention,
             settings: config.results,
             destinations,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::topology::Stage;
-use crate::{Calibration, ContractVersion, Digest, OperatingPoint, PreprocessSpec, Provenance, Topology};
+use crate::{Aggregation, Calibration, ContractVersion, Digest, OperatingPoint, PreprocessSpec, Provenance, Topology};
 
 /// Stands in every result and in every model card.
 pub const NOTICE: &str = "Research use only, not a medical device.";
@@ -42,6 +42,9 @@ pub struct Manifest {
     /// Thresholds of an image's calibrated probability, each with what it reached; at most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operating_points: Vec<OperatingPoint>,
+    /// How the probabilities of a breast's images become one score; `reference` where the manifest does not say.
+    #[serde(default)]
+    pub aggregation: Aggregation,
     /// Where the weights come from; `None` in a model that was not trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
@@ -145,6 +148,7 @@ mod tests {
             network: Digest::of(network),
             calibration: None,
             operating_points: Vec::new(),
+            aggregation: Aggregation::Reference,
             provenance: None,
         }
     }

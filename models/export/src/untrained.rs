@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use contract::manifest::{Manifest, ModelLabel};
 use contract::topology::{Block, TensorRole, TensorSpec};
-use contract::{CONTRACT_VERSION, Digest, PreprocessSpec, Topology};
+use contract::{Aggregation, CONTRACT_VERSION, Digest, PreprocessSpec, Topology};
 
 use crate::graph::{ExportError, to_onnx};
 use crate::weights::{Tensor, Weights, WeightsError};
@@ -42,6 +42,7 @@ pub fn untrained_model(topology: &Topology, preprocess: PreprocessSpec) -> Resul
         network: Digest::of(&network),
         calibration: None,
         operating_points: Vec::new(),
+        aggregation: Aggregation::Reference,
         provenance: None,
     };
     Ok((manifest, network))

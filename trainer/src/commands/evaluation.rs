@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use contract::Target;
+use contract::{Aggregation, Target};
 use evaluation::Method;
 use export::Storage;
 use trainer::data::Split;
@@ -17,7 +17,8 @@ use trainer::{Config, Run, cams as pages};
 
 use super::say;
 use crate::cli::{
-    CalibrationMethod, CamsArgs, EvaluateArgs, FiguresArgs, ImagesArgs, PackArgs, SubjectArgs, WeightsStorage,
+    AggregationChoice, CalibrationMethod, CamsArgs, EvaluateArgs, FiguresArgs, ImagesArgs, PackArgs, SubjectArgs,
+    WeightsStorage,
 };
 
 /// `mamoru-train evaluate`
@@ -76,9 +77,16 @@ pub fn pack(arguments: &PackArgs) -> Result<ExitCode> {
         licence: arguments.licence.clone(),
         intended_use: arguments.intended_use.clone(),
         trained: String::new(),
+        history: arguments.history.clone(),
+    };
+    let aggregation = match arguments.aggregation {
+        AggregationChoice::Reference => Aggregation::Reference,
+        AggregationChoice::Mean => Aggregation::Mean,
+        AggregationChoice::Max => Aggregation::Max,
     };
     let evaluation = (!arguments.no_data).then(|| choices(&arguments.figures));
-    let packed = trainer::pack::pack(&run, &config, Packing { storage, identity, evaluation }, &arguments.out)?;
+    let packed =
+        trainer::pack::pack(&run, &config, Packing { storage, aggregation, identity, evaluation }, &arguments.out)?;
     if let Some(report) = &packed.report {
         say(&report::page(report));
     }
@@ -118,6 +126,7 @@ fn write(
         licence: card::LICENCE.into(),
         intended_use: card::INTENDED_USE.into(),
         trained: "see the run's or the bundle's own files".into(),
+        history: String::new(),
     };
     // A bundle does not hold the settings of its training.
     let facts = if epochs.is_empty() { Vec::new() } else { card::facts(config) };

@@ -65,7 +65,9 @@ fn a_run_that_is_stopped_after_every_step_ends_as_one_that_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let frozen = ["network.trained_from=features.7", "data.cache_features=2", "optimiser.schedule=cosine"];
     let workers = ["batch.images_per_pass=1", "batch.workers=2", "network.batch_norm=running"];
-    for (number, overrides) in [&["batch.images_per_pass=2"][..], &frozen, &workers].into_iter().enumerate() {
+    let statistics = ["batch.images_per_pass=2", "batch.workers=2", "optimiser.peak_weight=0.5"];
+    let all = [&["batch.images_per_pass=2"][..], &frozen, &workers, &statistics];
+    for (number, overrides) in all.into_iter().enumerate() {
         let config = config(folder.path(), overrides);
         let whole = run_through(folder.path(), &format!("whole{number}"), &config);
         let run = Run::create(&folder.path().join(format!("cut{number}")), &config).unwrap();

@@ -154,8 +154,7 @@ mod tests {
         let network = || Network::new(topology.clone(), untrained(&topology).unwrap(), Path::new("test")).unwrap();
         tch::manual_seed(3);
         let images = Tensor::rand([2, 3, 64, 32], (Kind::Float, Device::Cpu));
-        let run = |network: &Network, image: i64| {
-            let image = images.narrow(0, image, 1);
+        let run = |network: &Network, image: Tensor| {
             let loss = network.training_logit(&image, 0, &Training::plain(BatchNorm::Batch)).sum(Kind::Float);
             loss.f_backward()?;
             Ok(0.0)
@@ -164,6 +163,7 @@ mod tests {
             let mut network = network();
             let _optimiser = Optimiser::new(Method::Adam, 0.0, &network, 0, |_| 1.0);
             let mut replicas = Replicas::of(&network, workers).unwrap();
+            let passes = passes.into_iter().map(|image| images.narrow(0, image, 1)).collect();
             replicas.accumulate(&mut network, passes, &run).unwrap();
             network.tensor("features.1.0.block.0.1.running_mean").copy()
         };

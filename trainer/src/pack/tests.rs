@@ -62,8 +62,9 @@ fn packing(storage: Storage, choices: Option<Choices>) -> Packing {
         licence: text(LICENCE),
         intended_use: text(INTENDED_USE),
         trained: String::new(),
+        history: text("grown from `nothing`"),
     };
-    Packing { storage, identity, evaluation: choices }
+    Packing { storage, aggregation: contract::Aggregation::Mean, identity, evaluation: choices }
 }
 
 fn choices() -> Choices {
@@ -83,6 +84,7 @@ fn a_bundle_says_of_its_data_what_it_was_packed_with() {
         assert_eq!(bundle.manifest, packed.manifest);
         let report = packed.report.unwrap();
         assert_eq!(bundle.manifest.operating_points.len(), 4);
+        assert_eq!(bundle.manifest.aggregation, contract::Aggregation::Mean);
         assert!(matches!(bundle.manifest.calibration, Some(Calibration::Isotonic(_))));
         let provenance = bundle.manifest.provenance.unwrap();
         assert!(provenance.data.contains("validation: 16 images of 8 patients"), "{}", provenance.data);
@@ -99,9 +101,13 @@ fn a_bundle_says_of_its_data_what_it_was_packed_with() {
             again.evaluation.images.groups.iter().map(|group| format!("{:?} {}", group.by, group.name)).collect();
         assert!(names.contains("Site 1") && names.contains("View CC") && names.contains("Machine 7"), "{names:?}");
         let card = std::fs::read_to_string(out.join("MODEL_CARD.md")).unwrap();
-        for part in
-            ["Research use only, not a medical device", "Known weaknesses", "SHA-256", "change of the probability"]
-        {
+        for part in [
+            "Research use only, not a medical device",
+            "Known weaknesses",
+            "SHA-256",
+            "change of the probability",
+            "grown from",
+        ] {
             assert!(card.contains(part), "{part}");
         }
         assert!(out.join("plots/roc-per-image.png").is_file() && out.join("plots/loss.svg").is_file());

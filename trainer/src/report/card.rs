@@ -32,6 +32,8 @@ pub struct Identity {
     pub intended_use: String,
     /// When the weights were made.
     pub trained: String,
+    /// How the weights came about with which the run began; may be empty.
+    pub history: String,
 }
 
 /// The card's training table: names with values.

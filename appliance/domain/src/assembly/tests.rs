@@ -12,7 +12,7 @@ fn policy() -> StudyPolicy {
         settle_ms: 10,
         quiet_ms: 100,
         longest_ms: 1_000,
-        aggregation: Aggregation::Mean,
+        aggregation: Some(Aggregation::Mean),
         ..AssemblyPolicy::default()
     };
     StudyPolicy { assembly, ..StudyPolicy::default() }

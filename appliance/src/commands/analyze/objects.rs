@@ -33,7 +33,7 @@ pub(super) fn write(
             studies.entry(record.received.study.clone()).or_default().push(record);
         }
     }
-    let assembly = AssemblyPolicy { aggregation: method.aggregation, ..AssemblyPolicy::default() };
+    let assembly = AssemblyPolicy { aggregation: Some(method.aggregation), ..AssemblyPolicy::default() };
     let policy = StudyPolicy { assembly, eligibility: *method.policy };
     for (study, records) in studies {
         let report = report_at_once(&study, &records, &policy);
