@@ -166,7 +166,6 @@ impl Network {
 
     /// How high the class activation map of the last feature maps rises, `[n, 1]`: the mean of the given share of its
     /// cells, the highest ones, at least one.
-    #[must_use]
     pub fn peak(&self, features: &Tensor, share: f64) -> Tensor {
         let kernel = self.tensor("classifier.1.weight").unsqueeze(-1).unsqueeze(-1);
         let cells = features.conv2d(&kernel, None::<&Tensor>, 1, 0, 1, 1).flatten(1, -1);
