@@ -36,7 +36,8 @@ fn probabilities(report: &Value) -> Vec<(String, f64)> {
     all
 }
 
-/// The mammogram as a training picture: squeezed to a square, 8 bits, with a little noise as of lossy compression.
+/// The mammogram as a training picture: squeezed to a square, 8 bits, with one grey value of noise as of lossy
+/// compression.
 fn picture(image: &PhantomImage) -> DataSetWriter {
     let mut file = Vec::new();
     image.write_to(&mut file).unwrap();
@@ -52,7 +53,7 @@ fn picture(image: &PhantomImage) -> DataSetWriter {
         let (down, across) = (covered(index / PICTURE, rows), covered(index % PICTURE, columns));
         let count = (down.len() * across.len()) as u64;
         let sum: u64 = down.flat_map(|row| across.clone().map(move |column| grey(row, column))).sum();
-        let noise = (index * 2_654_435_761 % 5) as i64 - 2;
+        let noise = (index * 2_654_435_761 % 3) as i64 - 1;
         ((sum * 255 / (count * 4095)) as i64 + noise).clamp(0, 255) as u16
     });
     let side = PICTURE as u16;
