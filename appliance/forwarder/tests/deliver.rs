@@ -69,6 +69,7 @@ impl Sender {
             study: study.clone(),
             revision: 1,
             kind: ResultKind::Heatmap,
+            choice: None,
             sop: Some(Sop { class: Uid::parse(class).unwrap(), instance }),
             file,
             attempts: 0,

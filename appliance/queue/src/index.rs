@@ -19,6 +19,8 @@ pub(crate) struct StudyRows {
     pub(crate) senders: BTreeSet<AeTitle>,
     /// Sequences of its deliveries.
     pub(crate) deliveries: BTreeSet<u64>,
+    /// How many of them the destination has.
+    pub(crate) delivered: usize,
     /// The last revision; 0 before the first.
     pub(crate) revision: u32,
     /// As what it was given.
@@ -49,8 +51,7 @@ impl StudyRows {
 pub(crate) struct Pending {
     pub(crate) destination: DestinationName,
     pub(crate) study: StudyKey,
-    /// `None` while it is parked.
-    pub(crate) due_at: Option<UnixMillis>,
+    pub(crate) state: DeliveryState,
 }
 
 #[derive(Debug, Default)]
@@ -120,18 +121,17 @@ impl Index {
         self.passed(sequence);
         let study = self.studies.entry(delivery.study.clone()).or_default();
         study.deliveries.insert(sequence);
-        let due_at = match delivery.state {
-            DeliveryState::Due { at } => Some(at),
-            DeliveryState::Parked { .. } => None,
-            DeliveryState::Delivered { at } => {
-                study.last_delivered_at = study.last_delivered_at.max(at);
-                self.pending.remove(&sequence);
-                self.delivered += 1;
-                return;
-            }
-        };
+        if let DeliveryState::Delivered { at } = delivery.state {
+            study.last_delivered_at = study.last_delivered_at.max(at);
+            study.delivered += 1;
+            self.delivered += 1;
+        }
+        if !delivery.state.is_open() {
+            self.pending.remove(&sequence);
+            return;
+        }
         let (destination, study) = (delivery.destination.clone(), delivery.study.clone());
-        self.pending.insert(sequence, Pending { destination, study, due_at });
+        self.pending.insert(sequence, Pending { destination, study, state: delivery.state.clone() });
     }
 
     pub(crate) fn put_reported(&mut self, study: &StudyKey, reported: &Reported) {
@@ -145,24 +145,42 @@ impl Index {
     pub(crate) fn remove_study(&mut self, study: &StudyKey) {
         if let Some(rows) = self.studies.remove(study) {
             self.instances -= rows.instances.len();
-            self.delivered -= rows.deliveries.len();
+            self.delivered -= rows.delivered;
         }
     }
 
-    /// For each study with something to deliver to `destination`, its first delivery that is not parked: the order of
-    /// the objects of a study is kept.
+    /// For each study with something to send to `destination`, the first such delivery: the order of the objects of a
+    /// study is kept. What is parked or was taken holds up nothing.
     pub(crate) fn heads(&self, destination: &DestinationName) -> Vec<(u64, UnixMillis)> {
         let mut studies = BTreeSet::new();
         let mut heads = Vec::new();
-        for (sequence, pending) in &self.pending {
-            if let Some(due_at) = pending.due_at
-                && pending.destination == *destination
+        for (sequence, pending) in self.pending_for(destination) {
+            if let DeliveryState::Due { at } = pending.state
                 && studies.insert(&pending.study)
             {
-                heads.push((*sequence, due_at));
+                heads.push((sequence, at));
             }
         }
         heads
+    }
+
+    /// What `destination` took and is to be asked about, and when.
+    pub(crate) fn uncommitted(&self, destination: &DestinationName) -> impl Iterator<Item = (u64, UnixMillis)> {
+        self.pending_for(destination).filter_map(|(sequence, pending)| match pending.state {
+            DeliveryState::Stored { at } | DeliveryState::Committing { until: at, .. } => Some((sequence, at)),
+            _ => None,
+        })
+    }
+
+    /// What was asked about by `transaction`.
+    pub(crate) fn asked_by(&self, transaction: &Uid) -> Vec<u64> {
+        let is_asked = |pending: &Pending| matches!(&pending.state, DeliveryState::Committing { transaction: found, .. } if found == transaction);
+        self.pending.iter().filter(|(_, pending)| is_asked(pending)).map(|(sequence, _)| *sequence).collect()
+    }
+
+    fn pending_for(&self, destination: &DestinationName) -> impl Iterator<Item = (u64, &Pending)> {
+        let is_ours = move |pending: &Pending| pending.destination == *destination;
+        self.pending.iter().filter(move |(_, pending)| is_ours(pending)).map(|(sequence, pending)| (*sequence, pending))
     }
 
     /// The studies of which everything is reported and every delivery is done, at most `limit` that pass `filter`.
@@ -175,15 +193,19 @@ impl Index {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let parked = self.pending.values().filter(|pending| pending.due_at.is_none()).count();
+        let count =
+            |wanted: fn(&DeliveryState) -> bool| self.pending.values().filter(|pending| wanted(&pending.state)).count();
         Counts {
             waiting: self.waiting.len(),
             decided: self.instances - self.waiting.len(),
             conflicts: self.conflicts.len(),
             studies: self.studies.len(),
             studies_open: self.studies.values().filter(|study| study.is_open()).count(),
-            deliveries_due: self.pending.len() - parked,
-            deliveries_parked: parked,
+            deliveries_due: count(|state| matches!(state, DeliveryState::Due { .. })),
+            deliveries_uncommitted: count(|state| {
+                matches!(state, DeliveryState::Stored { .. } | DeliveryState::Committing { .. })
+            }),
+            deliveries_parked: count(|state| matches!(state, DeliveryState::Parked { .. })),
             deliveries_delivered: self.delivered,
         }
     }

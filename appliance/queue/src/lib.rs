@@ -142,6 +142,9 @@ pub struct Counts {
     pub studies_open: usize,
     /// Deliveries that are tried until they succeed.
     pub deliveries_due: usize,
+    /// Deliveries that a destination took, and of which it has not said yet that it keeps them.
+    #[serde(default)]
+    pub deliveries_uncommitted: usize,
     /// Deliveries that wait for a person.
     pub deliveries_parked: usize,
     /// Deliveries that are done.
