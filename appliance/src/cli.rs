@@ -36,6 +36,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show results that are on their way, or try parked ones again
     Queue(QueueArgs),
+    /// Try out what a destination makes of result objects
+    Results(ResultsArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
     /// Decode one image for a supervising process
@@ -197,6 +199,37 @@ pub enum QueueCommand {
         /// The id that `mamoru queue` shows
         id: Option<String>,
     },
+}
+
+/// `mamoru results`
+#[derive(Debug, Args)]
+pub struct ResultsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ResultsCommand,
+}
+
+/// `mamoru results ...`
+#[derive(Debug, Subcommand)]
+pub enum ResultsCommand {
+    /// Send a destination the results of a synthetic exam, as it would get those of a patient, and show what it answers
+    VerifyDestination(VerifyDestinationArgs),
+}
+
+/// `mamoru results verify-destination`
+#[derive(Debug, Args)]
+pub struct VerifyDestinationArgs {
+    /// The destination's name in the configuration
+    pub name: String,
+    /// The configuration that the destination stands in; without it the embedded default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Also send the synthetic images: a workstation shows marks only on images that it has
+    #[arg(long)]
+    pub images: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `mamoru config`

@@ -6,12 +6,14 @@ pub mod decode_worker;
 pub mod demo;
 pub mod echo;
 mod files;
+mod objects;
 mod progress;
 pub mod queue;
 pub mod send;
 pub mod serve;
 pub mod status;
 mod study_text;
+pub mod verify_destination;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use decoding::WorkerLimits;
 use domain::eligibility::EligibilityPolicy;
-use domain::{AeTitle, AssemblyPolicy, DestinationName, RetryPolicy};
+use domain::{AeTitle, AssemblyPolicy, DestinationName};
 use forwarder::DestinationConfig;
 use receiver::ReceiverConfig;
-use scu::Timeouts;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelSource;
@@ -119,17 +118,7 @@ impl Default for Config {
 }
 
 fn default_destination(name: DestinationName) -> DestinationConfig {
-    DestinationConfig {
-        name,
-        address: None,
-        called_ae: None,
-        calling_ae: None,
-        folder: Some(PathBuf::from("mamoru-data/reports")),
-        objects: None,
-        concurrency: 2,
-        retry: RetryPolicy::default(),
-        timeouts: Timeouts::default(),
-    }
+    DestinationConfig { folder: Some(PathBuf::from("mamoru-data/reports")), ..DestinationConfig::named(name) }
 }
 
 impl Config {

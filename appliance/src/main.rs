@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ResultsArgs, ResultsCommand};
 use exit_code::Exit;
 
 fn main() -> ExitCode {
@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         Command::Echo(arguments) => commands::echo::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Queue(arguments) => commands::queue::run(&arguments),
+        Command::Results(ResultsArgs { command: ResultsCommand::VerifyDestination(arguments) }) => {
+            commands::verify_destination::run(&arguments)
+        }
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };

@@ -10,12 +10,10 @@ use domain::eligibility::EligibilityPolicy;
 use domain::{Aggregation, InstanceOutcome};
 use results::{DocumentJson, Settings};
 
-mod objects;
-
 use crate::analysis::Analyst;
 use crate::cli::AnalyzeArgs;
 use crate::commands::progress::Progress;
-use crate::commands::{complain_of_no_input, files, print_json, study_text};
+use crate::commands::{complain_of_no_input, files, objects, print_json, study_text};
 use crate::exit_code::Exit;
 use crate::model::Model;
 use crate::report::{AnalyzedFile, Method, document};

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use forwarder::Carrier;
 use serde_json::json;
 
 use crate::cli::{ConfigArgs, ConfigCommand};
@@ -18,7 +19,7 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     match &arguments.command {
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT_TOML.as_bytes())?,
         ConfigCommand::Check { file, json } => {
-            let loaded = Config::load(Some(file)).and_then(|config| check_model(&config));
+            let loaded = Config::load(Some(file)).and_then(|config| check_files(&config));
             if *json {
                 let errors = match &loaded {
                     Ok(_) => Vec::new(),
@@ -36,8 +37,18 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Reads the model's files; its network is run only when the device starts.
-fn check_model(config: &Config) -> anyhow::Result<()> {
-    Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
-    Ok(())
+/// Reads the files that the configuration names: the model, whose network is run only when the device starts, and what
+/// destinations need.
+fn check_files(config: &Config) -> anyhow::Result<()> {
+    let mut errors = Vec::new();
+    if let Err(error) = Model::open(&config.model) {
+        errors.push(format!("model: {error}"));
+    }
+    let own_ae = config.ae_title()?;
+    for destination in &config.destinations {
+        if let Err(why) = Carrier::new(destination, &own_ae) {
+            errors.push(format!("destination {}: {why}", destination.name));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors).into()) }
 }

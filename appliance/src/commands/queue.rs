@@ -40,8 +40,11 @@ fn print(deliveries: &[DeliveryLine], output: &mut impl Write) -> std::io::Resul
     for delivery in deliveries {
         let state = match delivery.state {
             DeliveryState::Due { .. } => "due",
+            DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => "taken, not committed yet",
             DeliveryState::Delivered { .. } => "delivered",
             DeliveryState::Parked { .. } => "PARKED",
+            DeliveryState::Standby => "not needed so far",
+            DeliveryState::Replaced { .. } => "another kind instead",
         };
         let error = delivery.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
         let kind = delivery.kind.name();

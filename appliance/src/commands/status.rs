@@ -51,9 +51,13 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     )?;
     for destination in &status.destinations {
         let error = destination.last_error.as_ref().map(|error| format!("; last error: {error}")).unwrap_or_default();
+        let uncommitted = match destination.uncommitted {
+            0 => String::new(),
+            count => format!(" {count} not committed yet,"),
+        };
         writeln!(
             output,
-            "to {:<12} {} on their way, {} parked{error}",
+            "to {:<12} {} on their way,{uncommitted} {} parked{error}",
             destination.name, destination.due, destination.parked
         )?;
     }

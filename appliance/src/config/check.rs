@@ -6,9 +6,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use domain::{AeTitle, DestinationName, ResultKind, RetryPolicy};
-use forwarder::DestinationConfig;
-use scu::Timeouts;
+use dicomweb::{WebConfig, WebTimeouts};
+use domain::{AeTitle, DestinationName, ResultKind};
+use forwarder::{DestinationConfig, Profile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -147,16 +147,21 @@ fn destination(index: usize, item: Value, errors: &mut Vec<String>) -> Option<De
 /// A destination that has a value for every key there is.
 fn known_keys() -> Option<Table> {
     let title = AeTitle::parse("PACS").ok();
+    let web = WebConfig {
+        url: "https://localhost".into(),
+        ca_file: Some(PathBuf::from("ca.pem")),
+        authorization_file: Some(PathBuf::from("token")),
+        timeouts: WebTimeouts::default(),
+    };
     let example = DestinationConfig {
-        name: DestinationName::parse("pacs").ok()?,
         address: Some("localhost:104".into()),
         called_ae: title.clone(),
         calling_ae: title,
+        stow: Some(web.clone()),
+        post: Some(web),
         folder: Some(PathBuf::from("results")),
-        objects: Some(vec![ResultKind::Summary]),
-        concurrency: 1,
-        retry: RetryPolicy::default(),
-        timeouts: Timeouts::default(),
+        objects: Some(Profile::of(&[ResultKind::Summary])),
+        ..DestinationConfig::named(DestinationName::parse("pacs").ok()?)
     };
     Table::try_from(&example).ok()
 }

@@ -1,14 +1,15 @@
 //! The reporting stage: studies that are complete become reports, result objects and deliveries.
 
+mod routing;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Aggregation, Arrivals, Assembly, AssemblyPolicy, ClockReading, Delivery, DeliveryId, DeliveryState,
-    DestinationName, Document, Reported, ReportedImage, ResultKind, StoredFile, StudyKey, StudyPolicy, StudyReport,
-    StudySoFar, UnixMillis, assemble,
+    Aggregation, Arrivals, Assembly, AssemblyPolicy, ClockReading, Document, Reported, ReportedImage, ResultKind,
+    StudyKey, StudyPolicy, StudyReport, StudySoFar, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
 use receiver::Traffic;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 
 use super::{Woken, now, wait};
 use crate::config::{Config, RetentionConfig};
+use routing::{Made, Routing};
 
 /// After something failed.
 const AGAIN_WAIT: Duration = Duration::from_secs(5);
@@ -33,7 +35,7 @@ pub struct Reporter {
     policy: StudyPolicy,
     retention: RetentionConfig,
     settings: Settings,
-    destinations: Vec<(DestinationName, Vec<ResultKind>)>,
+    routing: Routing,
     queue: Queue,
     state: StateDir,
     traffic: Arc<Traffic>,
@@ -51,15 +53,13 @@ impl Reporter {
         (queue, state): (Queue, StateDir),
         traffic: Arc<Traffic>,
     ) -> Self {
-        let destinations =
-            config.destinations.iter().map(|destination| (destination.name.clone(), destination.objects())).collect();
         let aggregation = Some(config.assembly.aggregation.unwrap_or(of_model));
         let assembly = AssemblyPolicy { aggregation, ..config.assembly };
         Self {
             policy: StudyPolicy { assembly, eligibility: config.eligibility },
             retention: config.retention,
             settings: config.results,
-            destinations,
+            routing: Routing::of(&config.destinations),
             queue,
             state,
             traffic,
@@ -130,23 +130,23 @@ impl Reporter {
 
     /// Writes the result objects durably, then hands the report over in one step.
     fn hand_over(&self, report: &StudyReport, before: &Reported) -> anyhow::Result<()> {
-        let mut deliveries = Vec::new();
-        let is_wanted = |kind| self.destinations.iter().any(|(_, kinds)| kinds.contains(&kind));
-        let kinds: Vec<ResultKind> = ResultKind::ALL.into_iter().filter(|kind| is_wanted(*kind)).collect();
-        let mut documents = Vec::new();
+        let senders = self.queue.senders(&report.study)?;
+        let kinds = self.routing.kinds(&senders);
+        let mut made = Vec::new();
         let heatmap = |image: &ReportedImage| self.heatmap(image);
         let mut sink = |object: ResultObject| -> anyhow::Result<()> {
             let file = self.state.write(&self.state.results(), &object.file_name, &object.bytes)?;
-            for (destination, _) in self.destinations.iter().filter(|(_, kinds)| kinds.contains(&object.kind)) {
-                deliveries.push(delivery(report, destination, &object, file.clone()));
-            }
-            if let (ResultKind::CadSr | ResultKind::ComprehensiveSr, Some(sop)) = (object.kind, object.sop) {
-                documents.push(Document { kind: object.kind, sop });
-            }
+            made.push(Made { kind: object.kind, name: object.name, sop: object.sop, file });
             Ok(())
         };
         results::for_each_object(report, &kinds, self.settings, &heatmap, &mut sink)
             .context("result objects could not be made")?;
+        let deliveries = self.routing.deliveries(report, &senders, &made);
+        let documents = made.into_iter().filter_map(|made| match (made.kind, made.sop) {
+            (kind @ (ResultKind::CadSr | ResultKind::ComprehensiveSr), Some(sop)) => Some(Document { kind, sop }),
+            _ => None,
+        });
+        let documents = documents.collect();
         self.queue.hand_over(&report.study, &before.after(report).with_documents(documents), &deliveries)?;
         let tally = report.tally();
         tracing::info!(
@@ -185,20 +185,5 @@ impl Reporter {
             self.retired_at = Some(Instant::now());
         }
         Ok(())
-    }
-}
-
-fn delivery(report: &StudyReport, destination: &DestinationName, object: &ResultObject, file: StoredFile) -> Delivery {
-    Delivery {
-        id: DeliveryId::of(&report.study, report.revision, destination, &object.name),
-        destination: destination.clone(),
-        study: report.study.clone(),
-        revision: report.revision,
-        kind: object.kind,
-        sop: object.sop.clone(),
-        file,
-        attempts: 0,
-        last_error: None,
-        state: DeliveryState::Due { at: report.last_received_at },
     }
 }

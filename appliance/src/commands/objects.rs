@@ -27,6 +27,20 @@ pub(super) fn write(
     heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
 ) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("folder {} cannot be made", folder.display()))?;
+    for_each(files, method, (&ResultKind::ALL, settings), heatmap, &mut |object: ResultObject| {
+        let path = folder.join(&object.file_name);
+        fs::write(&path, &object.bytes).with_context(|| format!("{} cannot be written", path.display()))
+    })
+}
+
+/// Makes the objects of these kinds of each study among `files`, and gives each to `sink`.
+pub(super) fn for_each(
+    files: &[AnalyzedFile],
+    method: &Method<'_>,
+    (kinds, settings): (&[ResultKind], Settings),
+    heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
+    sink: &mut dyn FnMut(ResultObject) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut studies: BTreeMap<StudyKey, Vec<InstanceRecord>> = BTreeMap::new();
     for (index, file) in files.iter().enumerate() {
         if let Some(record) = record(index, file)? {
@@ -35,13 +49,9 @@ pub(super) fn write(
     }
     let assembly = AssemblyPolicy { aggregation: Some(method.aggregation), ..AssemblyPolicy::default() };
     let policy = StudyPolicy { assembly, eligibility: *method.policy };
+    let png = |image: &ReportedImage| heatmap(image.spool_name.parse().ok()?);
     for (study, records) in studies {
-        let report = report_at_once(&study, &records, &policy);
-        let png = |image: &ReportedImage| heatmap(image.spool_name.parse().ok()?);
-        for_each_object(&report, &ResultKind::ALL, settings, &png, &mut |object: ResultObject| {
-            let path = folder.join(&object.file_name);
-            fs::write(&path, &object.bytes).with_context(|| format!("{} cannot be written", path.display()))
-        })?;
+        for_each_object(&report_at_once(&study, &records, &policy), kinds, settings, &png, sink)?;
     }
     Ok(())
 }
