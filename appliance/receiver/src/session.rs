@@ -181,6 +181,7 @@ impl Session {
                 return self.answer(association, context, dimse::echo_response(message_id, Status::SUCCESS)).await;
             }
             Request::Cancel => return Ok(()),
+            Request::Action(_) | Request::EventReport(_) => return Err(Fault::Invalid("service is not offered")),
             Request::Other { command_field, message_id, has_data_set: false } => {
                 let response = dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION);
                 return self.answer(association, context, response).await;

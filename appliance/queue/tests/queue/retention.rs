@@ -186,3 +186,27 @@ fn the_state_of_a_study_is_in_its_summary_over_a_restart() {
     let states = [1, 2, 3].map(|number| state_of(&queue, number));
     assert_eq!(states, [StudyState::Final, StudyState::Collecting, StudyState::Provisional]);
 }
+
+#[test]
+fn what_is_held_has_its_row_and_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    let (_, done) = report(&queue, &state, 1);
+    deliver(&queue, &done, NOW);
+    queue.admit(&spool(&state, 2)).unwrap();
+    queue.admit(&spool(&state, 3)).unwrap();
+    // Other bytes under the UID of 3 came and were refused.
+    assert_eq!(queue.admit(&received(3, "other")).unwrap(), Admission::Conflict);
+    let keys: Vec<_> = (1..=4).map(|number| received(number, "").key).collect();
+    let held = |queue: &Queue| queue.held(&state, &keys).unwrap();
+    let class = Some(received(1, "").sop_class);
+    assert_eq!(held(&queue), [class.clone(), class.clone(), None, None], "3 is disputed, 4 never came");
+    assert_eq!(queue.remove_files(&state, later(1), 10).unwrap(), 1);
+    assert_eq!(held(&queue), [None, class.clone(), None, None], "the row of 1 is there, its file is not");
+    // Files that somebody else cut or removed.
+    std::fs::write(state.spool().join(received(2, "").spool.name), "").unwrap();
+    assert_eq!(held(&queue), [const { None }; 4]);
+    std::fs::remove_file(state.spool().join(received(2, "").spool.name)).unwrap();
+    assert_eq!(held(&queue), [const { None }; 4]);
+    assert_eq!(queue.held(&state, []).unwrap(), []);
+}
