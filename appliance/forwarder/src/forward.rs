@@ -59,8 +59,7 @@ impl Forwarder {
         let policies = configs.iter().map(|config| (config.name.clone(), config.retry)).collect();
         let reports = CommitmentReports::new(queue.clone(), policies);
         let destination = |config: DestinationConfig| {
-            let carrier =
-                Carrier::new(&config, own_ae).map_err(|why| format!("destination {}: {why}", config.name))?;
+            let carrier = Carrier::new(&config, own_ae).map_err(|why| format!("destination {}: {why}", config.name))?;
             let (queue, state, reports) = (queue.clone(), state.clone(), reports.clone());
             Ok(Destination { config, carrier, queue, state, reports })
         };

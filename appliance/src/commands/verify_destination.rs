@@ -163,7 +163,10 @@ impl Sender<'_> {
                 }
                 // The next kind goes instead, where there is one.
                 let is_last = entry.last() == Some(kind);
-                objects.iter_mut().filter(|object| !is_last && object.kind == Some(*kind)).for_each(VerifiedObject::replace);
+                objects
+                    .iter_mut()
+                    .filter(|object| !is_last && object.kind == Some(*kind))
+                    .for_each(VerifiedObject::replace);
             }
         }
         let committed = self.ask(&objects).await?;

@@ -153,13 +153,8 @@ impl Answerer {
 
     /// Each configured destination, and those that only old deliveries name.
     fn destinations(&self) -> Result<Vec<DestinationStatus>, QueueError> {
-        let empty = |name: &str| DestinationStatus {
-            name: name.into(),
-            due: 0,
-            uncommitted: 0,
-            parked: 0,
-            last_error: None,
-        };
+        let empty =
+            |name: &str| DestinationStatus { name: name.into(), due: 0, uncommitted: 0, parked: 0, last_error: None };
         let names = self.facts.destinations.iter();
         let mut found: BTreeMap<String, DestinationStatus> =
             names.map(|name| (name.as_str().to_owned(), empty(name.as_str()))).collect();

@@ -74,9 +74,8 @@ impl Routing {
     }
 
     fn of_study(&self, senders: &BTreeSet<AeTitle>) -> impl Iterator<Item = &Route> {
-        let is_for = |route: &&Route| {
-            route.senders.is_empty() || route.senders.iter().any(|sender| senders.contains(sender))
-        };
+        let is_for =
+            |route: &&Route| route.senders.is_empty() || route.senders.iter().any(|sender| senders.contains(sender));
         self.0.iter().filter(is_for)
     }
 }
@@ -148,9 +147,11 @@ mod tests {
 
     #[test]
     fn of_kinds_that_stand_for_each_other_the_first_that_was_made_is_due() {
-        let routing = routing(&format!("{PACS}objects = [\"heatmap\", [\"cad_sr\", \"comprehensive_sr\", \"summary\"]]"));
+        let routing =
+            routing(&format!("{PACS}objects = [\"heatmap\", [\"cad_sr\", \"comprehensive_sr\", \"summary\"]]"));
         let all = [ResultKind::Summary, ResultKind::Heatmap, ResultKind::CadSr, ResultKind::ComprehensiveSr];
-        let standing_by = ["pacs summary standby", "pacs heatmap due", "pacs cad_sr due", "pacs comprehensive_sr standby"];
+        let standing_by =
+            ["pacs summary standby", "pacs heatmap due", "pacs cad_sr due", "pacs comprehensive_sr standby"];
         assert_eq!(routed(&routing, "X", &all), standing_by);
         // A study without an image of a known series has no structured report.
         assert_eq!(routed(&routing, "X", &all[..2]), ["pacs summary due", "pacs heatmap due"]);
