@@ -38,7 +38,8 @@ impl Pacs {
 fn config(folder: &Path, destination: &str) -> PathBuf {
     let path = folder.join("mamoru.toml");
     let state = folder.join("state");
-    std::fs::write(&path, format!("state_dir = {state:?}\nmodel = \"untrained\"\n[[destinations]]\n{destination}\n")).unwrap();
+    std::fs::write(&path, format!("state_dir = {state:?}\nmodel = \"untrained\"\n[[destinations]]\n{destination}\n"))
+        .unwrap();
     path
 }
 
@@ -54,7 +55,9 @@ fn json(output: &Output) -> Value {
 /// `name outcome` of each object.
 fn outcomes(report: &Value) -> Vec<String> {
     let objects = report["objects"].as_array().unwrap().iter();
-    objects.map(|object| format!("{} {}", object["name"].as_str().unwrap(), object["outcome"].as_str().unwrap())).collect()
+    objects
+        .map(|object| format!("{} {}", object["name"].as_str().unwrap(), object["outcome"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -90,7 +93,8 @@ fn a_pacs_is_shown_what_it_would_get_and_the_next_kind_goes_where_one_is_not_acc
     let counts = pacs.queue.counts().unwrap();
     assert_eq!((counts.waiting, counts.conflicts), (9, 0));
     let text = String::from_utf8(again.stdout).unwrap();
-    for part in [results::NOTICE, "not accepted, the next kind goes instead", "PHANTOM^MAMORU", "Patient ID PHANTOM-2"] {
+    for part in [results::NOTICE, "not accepted, the next kind goes instead", "PHANTOM^MAMORU", "Patient ID PHANTOM-2"]
+    {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
 }
@@ -100,7 +104,10 @@ fn what_a_destination_does_not_take_is_said_with_an_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let full = Pacs::start(&folder.path().join("pacs"), u64::MAX);
     let to = |address: SocketAddr, objects: &str| {
-        config(folder.path(), &format!("name = \"pacs\"\naddress = \"{address}\"\ncalled_ae = \"PACS\"\nobjects = {objects}"))
+        config(
+            folder.path(),
+            &format!("name = \"pacs\"\naddress = \"{address}\"\ncalled_ae = \"PACS\"\nobjects = {objects}"),
+        )
     };
     let output = verify("pacs", &to(full.address, "[\"summary\", \"cad_sr\"]"), &["--json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

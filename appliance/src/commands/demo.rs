@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use domain::eligibility::EligibilityPolicy;
-use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind, RetryPolicy};
+use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind};
 use forwarder::{DestinationConfig, Profile};
 use phantom::{Exam, Size};
 use queue::Queue;
