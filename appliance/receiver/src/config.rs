@@ -1,11 +1,12 @@
 //! Settings of the receiver.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use domain::AeTitle;
 use serde::{Deserialize, Serialize};
 
-use crate::PeerNetwork;
+use crate::{PeerNetwork, ReportAddress};
 
 /// Settings of the receiver. All times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ pub struct ReceiverConfig {
     pub disk_free_bytes_min: u64,
     /// Bytes of refused data sets that are kept for inspection; 0 keeps none.
     pub quarantine_bytes_max: u64,
+    /// Answer requests for storage commitment. We are no archive: what is committed is kept as long as retention says, and
+    /// a peer may remove its own copy afterwards.
+    pub commitment_answered: bool,
+    /// Where to report a commitment when the peer that asked has released its association: AE title to address.
+    pub commitment_report_to: BTreeMap<AeTitle, ReportAddress>,
 }
 
 impl Default for ReceiverConfig {
@@ -67,6 +73,8 @@ impl Default for ReceiverConfig {
             instance_bytes_max: 1 << 30,
             disk_free_bytes_min: 1 << 30,
             quarantine_bytes_max: 1 << 30,
+            commitment_answered: false,
+            commitment_report_to: BTreeMap::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests of one association, one after the other.
 
+mod commitment;
+
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
@@ -8,12 +10,13 @@ use std::time::Duration;
 use contract::Uid;
 use dicom_ul::association::{Association as _, Error};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, PresentationContextResultReason, ReadError};
-use dimse::{COMMAND_BYTES_MAX, Request, Status, StoreRequest};
+use dimse::{COMMAND_BYTES_MAX, Message, Request, Status, StoreRequest};
 use domain::AeTitle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::association::{Association, Fault};
+use crate::commitment::{Asked, Exchange};
 use crate::spool::Incoming;
 use crate::traffic::{Visit, now};
 use crate::transfer::{Transfer, after};
@@ -29,6 +32,7 @@ enum Progress {
     Idle,
     Command { context: u8, bytes: Vec<u8>, begun: Instant },
     Data(Box<Transfer>),
+    Exchange(Box<Exchange>),
 }
 
 /// An accepted presentation context.
@@ -43,6 +47,9 @@ pub(crate) struct Session {
     calling_ae: AeTitle,
     contexts: Vec<Context>,
     progress: Progress,
+    /// A report of storage commitment without its answer.
+    pending: Option<commitment::Pending>,
+    next_message_id: u16,
     /// Others see by it that the association is open.
     visit: Visit,
 }
@@ -70,7 +77,8 @@ impl Session {
         });
         let contexts = contexts.collect();
         let visit = shared.traffic.open(calling_ae.clone(), now());
-        Ok(Self { shared, calling_ae, contexts, progress: Progress::Idle, visit })
+        let (progress, pending) = (Progress::Idle, None);
+        Ok(Self { shared, calling_ae, contexts, progress, pending, next_message_id: 1, visit })
     }
 
     /// Serves requests until the peer releases the association.
@@ -126,6 +134,7 @@ impl Session {
             Progress::Idle => idle,
             // Counted from its beginning: it may come in thousands of pieces, or in empty ones.
             Progress::Command { begun, .. } => (after(*begun, config.idle_timeout_ms), Fault::Idle),
+            Progress::Exchange(exchange) => (after(exchange.begun, config.idle_timeout_ms), Fault::Idle),
             Progress::Data(transfer) => {
                 let transfer = transfer.deadline(config);
                 if transfer.0 < idle.0 { transfer } else { idle }
@@ -157,6 +166,14 @@ impl Session {
                 self.visit.end(study);
                 self.answer(association, context, response).await
             }
+            (Progress::Exchange(mut exchange), PDataValueType::Data) if exchange.context == context => {
+                exchange.take(&data);
+                if is_last {
+                    return self.exchanged(association, exchange).await;
+                }
+                self.progress = Progress::Exchange(exchange);
+                Ok(())
+            }
             _ => Err(Fault::Unexpected("command and data are interleaved")),
         }
     }
@@ -176,12 +193,18 @@ impl Session {
             self.progress = Progress::Command { context, bytes, begun };
             return Ok(());
         }
-        let transfer = match Request::parse(&bytes).map_err(|_| Fault::Invalid("command set is not valid"))? {
+        self.give_up_late_report();
+        let request = match Message::parse(&bytes).map_err(|_| Fault::Invalid("command set is not valid"))? {
+            Message::Request(request) => request,
+            Message::Response(response) => return self.reported(&response),
+        };
+        let transfer = match request {
             Request::Echo { message_id } => {
                 return self.answer(association, context, dimse::echo_response(message_id, Status::SUCCESS)).await;
             }
             Request::Cancel => return Ok(()),
-            Request::Action(_) | Request::EventReport(_) => return Err(Fault::Invalid("service is not offered")),
+            Request::Action(request) => return self.exchange(association, context, Asked::Action(request)).await,
+            Request::EventReport(request) => return self.exchange(association, context, Asked::Report(request)).await,
             Request::Other { command_field, message_id, has_data_set: false } => {
                 let response = dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION);
                 return self.answer(association, context, response).await;

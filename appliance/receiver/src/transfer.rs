@@ -132,8 +132,8 @@ pub(crate) fn after(instant: Instant, milliseconds: u64) -> Instant {
     instant + Duration::from_millis(milliseconds).min(YEAR)
 }
 
-/// Runs what blocks off the network's threads. `None` when it panicked: that is this instance's failure alone.
-async fn blocking<T: Send + 'static>(
+/// Runs what blocks off the network's threads. `None` when it panicked: that is this message's failure alone.
+pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> T + Send + 'static,
 ) -> Option<T> {
@@ -141,7 +141,7 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&theirs)).await;
     if done.is_err() {
         shared.counters.panics.fetch_add(1, Ordering::Relaxed);
-        tracing::error!("instance refused: its handling panicked");
+        tracing::error!("a message's handling panicked");
     }
     done.ok()
 }

@@ -130,10 +130,9 @@ impl Side {
     }
 
     fn answer(&mut self) -> Status {
-        match self.receive().unwrap().0 {
-            Message::Response(response) => response.status,
-            other => panic!("{other:?}"),
-        }
+        let message = self.receive().unwrap().0;
+        let Message::Response(response) = message else { panic!("{message:?}") };
+        response.status
     }
 
     /// Waits for the release, and consents.

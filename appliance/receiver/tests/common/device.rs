@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dimse::Status;
 use domain::UnixMillis;
 use queue::{Queue, StateDir};
-use receiver::{Counters, Receiver, ReceiverConfig, Traffic, reread};
+use receiver::{CommitmentSink, Counters, Receiver, ReceiverConfig, Traffic, reread};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,6 +31,10 @@ pub struct Device {
 
 impl Device {
     pub fn new(change: impl FnOnce(&mut ReceiverConfig)) -> Self {
+        Self::with_sink(change, None)
+    }
+
+    pub fn with_sink(change: impl FnOnce(&mut ReceiverConfig), sink: Option<Arc<dyn CommitmentSink>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::create(folder.path()).unwrap();
         let (queue, _) = Queue::open(&state, &reread, UnixMillis(0)).unwrap();
@@ -42,6 +46,10 @@ impl Device {
         change(&mut config);
         let runtime = Runtime::new().unwrap();
         let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state.clone())).unwrap();
+        let receiver = match sink {
+            Some(sink) => receiver.with_commitment_sink(sink),
+            None => receiver,
+        };
         let (address, counters) = (receiver.local_addr(), receiver.counters());
         let traffic = receiver.traffic();
         let (stop, stopped) = watch::channel(false);
