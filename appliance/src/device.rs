@@ -1,5 +1,6 @@
 //! The running appliance: receiver, scoring, reporting, forwarding and control, around one queue.
 
+mod commitment;
 mod control;
 mod reporting;
 mod scoring;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::analysis::Analyst;
 use crate::config::Config;
+use commitment::CommitmentDesk;
 use reporting::Reporter;
 use scoring::Scoring;
 
@@ -75,9 +77,11 @@ impl Device {
         log_recovery(&recovery);
         let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
         let (model, engine, aggregation) = (analyst.model(), analyst.engine(), analyst.aggregation());
-        let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
+        let desk = CommitmentDesk(forwarder.commitment_reports());
+        let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
+        let receiver = receiver.with_commitment_sink(Arc::new(desk));
         let facts = Arc::new(Facts {
             address: receiver.local_addr(),
             ae_title: ae_title.as_str().to_owned(),
