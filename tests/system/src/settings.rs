@@ -30,6 +30,8 @@ pub struct PacsSettings {
     pub address: SocketAddr,
     /// Tries before a result is parked.
     pub attempts_max: u32,
+    /// More keys of the destination, as lines of TOML.
+    pub more: &'static str,
 }
 
 impl Settings {
@@ -50,7 +52,7 @@ impl Settings {
     /// With a DICOM destination that is tried for ever.
     #[must_use]
     pub fn with_pacs(self, address: SocketAddr) -> Self {
-        Self { pacs: Some(PacsSettings { address, attempts_max: u32::MAX }), ..self }
+        Self { pacs: Some(PacsSettings { address, attempts_max: u32::MAX, more: "" }), ..self }
     }
 }
 
@@ -64,12 +66,12 @@ impl fmt::Display for Settings {
         writeln!(formatter, "idle_timeout_ms = {}", self.idle_timeout_ms)?;
         writeln!(formatter, "[assembly]\nsettle_ms = {}\nquiet_ms = {}", self.settle_ms, self.quiet_ms)?;
         writeln!(formatter, "[[destinations]]\nname = \"folder\"\nfolder = {:?}", self.reports)?;
-        if let Some(PacsSettings { address, attempts_max }) = self.pacs {
+        if let Some(PacsSettings { address, attempts_max, more }) = self.pacs {
             writeln!(formatter, "[[destinations]]\nname = \"pacs\"\naddress = \"{address}\"\ncalled_ae = \"PACS\"")?;
             writeln!(
                 formatter,
                 "retry = {{ first_ms = 20, longest_ms = 200, attempts_max = {attempts_max} }}\n\
-                 timeouts = {{ connect_ms = 5000, send_ms = 5000, response_ms = 10000 }}"
+                 timeouts = {{ connect_ms = 5000, send_ms = 5000, response_ms = 10000 }}\n{more}"
             )?;
         }
         Ok(())
