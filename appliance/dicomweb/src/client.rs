@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::Sop;
 use ureq::config::AutoHeaderValue;
@@ -20,6 +21,9 @@ use crate::{Answer, WebConfig, WebError, WebTimeouts, answer, authorization, fai
 pub const REPLY_BYTES_MAX: u64 = 256 * 1024;
 /// The most that is read of an answer's header.
 pub const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How long a server may think about a request's header before the object is sent (RFC 9110 section 10.1.1): many never say
+/// "100 Continue", Orthanc among them, and each object would wait for it.
+const CONSENT_WAIT: Duration = Duration::from_millis(300);
 /// The longest key of a request.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -84,6 +88,7 @@ impl WebClient {
             .max_response_header_size(HEADER_BYTES_MAX)
             // A connection that idled may be dead, and says so only when an object was sent into it.
             .max_idle_connections(0)
+            .timeout_await_100(Some(CONSENT_WAIT))
             .timeout_connect(Some(timeouts.connect()))
             .timeout_global(Some(timeouts.total()));
         // What is reached in the clear needs no roots. A `ca_file` that is wrong is wrong all the same.
