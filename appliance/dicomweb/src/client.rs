@@ -9,12 +9,11 @@ use domain::Sop;
 use ureq::config::AutoHeaderValue;
 use ureq::http::{HeaderValue, Response};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Error, SendBody};
 
 use crate::payload::Payload;
 use crate::stored::{self, Reply};
-use crate::transport::OfferAgain;
+use crate::transport::{self, EarlyAnswer};
 use crate::{Answer, WebConfig, WebError, WebTimeouts, answer, authorization, failure, trust};
 
 /// The most that is read of an answer's body.
@@ -95,8 +94,7 @@ impl WebClient {
         if target.is_tls || config.ca_file.is_some() {
             builder = builder.tls_config(trust::tls(config.ca_file.as_deref())?);
         }
-        let connector = DefaultConnector::new().chain(OfferAgain);
-        let agent = Agent::with_parts(builder.build(), connector, DefaultResolver::default());
+        let agent = Agent::with_parts(builder.build(), transport::connector(), DefaultResolver::default());
         Ok(Self { agent, url: target.url, authorization_file: config.authorization_file.clone(), timeouts })
     }
 
@@ -206,8 +204,21 @@ impl WebClient {
             if body.is_broken() {
                 return Answer::failed("result file changed or could not be read while it was sent");
             }
-            Answer::unreachable(failure::words(&error, &self.timeouts))
+            self.unanswered(&error)
         })
+    }
+
+    /// What a request without a whole answer means.
+    fn unanswered(&self, error: &Error) -> Answer {
+        let early = match error {
+            Error::Other(other) => other.downcast_ref::<EarlyAnswer>(),
+            _ => None,
+        };
+        match early {
+            // Success is no success of an object that was not there yet; a conflict has no reason that could be read.
+            Some(EarlyAnswer(200..=299)) | None => Answer::unreachable(failure::words(error, &self.timeouts)),
+            Some(EarlyAnswer(status)) => answer::of_status(*status, None),
+        }
     }
 
     fn authorization(&self) -> Result<Option<HeaderValue>, String> {
