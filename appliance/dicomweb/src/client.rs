@@ -167,7 +167,7 @@ impl WebClient {
         }
     }
 
-    /// Sends once, or twice where the server does not know `Expect`.
+    /// Sends once, or twice where the server does not know `Expect`, which it says before it has the object.
     fn send(&self, url: &str, payload: &Payload, headers: &Headers) -> Result<Response<ureq::Body>, Answer> {
         let response = self.request(url, payload, headers, true)?;
         if response.status().as_u16() == 417 { self.request(url, payload, headers, false) } else { Ok(response) }
