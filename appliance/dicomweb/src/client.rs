@@ -3,23 +3,26 @@
 use std::fmt;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::Sop;
 use ureq::config::AutoHeaderValue;
 use ureq::http::{HeaderValue, Response};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Error, SendBody};
 
 use crate::payload::Payload;
 use crate::stored::{self, Reply};
-use crate::transport::OfferAgain;
+use crate::transport::{self, EarlyAnswer};
 use crate::{Answer, WebConfig, WebError, WebTimeouts, answer, authorization, failure, trust};
 
 /// The most that is read of an answer's body.
 pub const REPLY_BYTES_MAX: u64 = 256 * 1024;
 /// The most that is read of an answer's header.
 pub const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How long a server may think about a request's header before the object is sent (RFC 9110 section 10.1.1): many never say
+/// "100 Continue", Orthanc among them, and each object would wait for it.
+const CONSENT_WAIT: Duration = Duration::from_millis(300);
 /// The longest key of a request.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -84,14 +87,14 @@ impl WebClient {
             .max_response_header_size(HEADER_BYTES_MAX)
             // A connection that idled may be dead, and says so only when an object was sent into it.
             .max_idle_connections(0)
+            .timeout_await_100(Some(CONSENT_WAIT))
             .timeout_connect(Some(timeouts.connect()))
             .timeout_global(Some(timeouts.total()));
         // What is reached in the clear needs no roots. A `ca_file` that is wrong is wrong all the same.
         if target.is_tls || config.ca_file.is_some() {
             builder = builder.tls_config(trust::tls(config.ca_file.as_deref())?);
         }
-        let connector = DefaultConnector::new().chain(OfferAgain);
-        let agent = Agent::with_parts(builder.build(), connector, DefaultResolver::default());
+        let agent = Agent::with_parts(builder.build(), transport::connector(), DefaultResolver::default());
         Ok(Self { agent, url: target.url, authorization_file: config.authorization_file.clone(), timeouts })
     }
 
@@ -164,7 +167,7 @@ impl WebClient {
         }
     }
 
-    /// Sends once, or twice where the server does not know `Expect`.
+    /// Sends once, or twice where the server does not know `Expect`, which it says before it has the object.
     fn send(&self, url: &str, payload: &Payload, headers: &Headers) -> Result<Response<ureq::Body>, Answer> {
         let response = self.request(url, payload, headers, true)?;
         if response.status().as_u16() == 417 { self.request(url, payload, headers, false) } else { Ok(response) }
@@ -201,8 +204,21 @@ impl WebClient {
             if body.is_broken() {
                 return Answer::failed("result file changed or could not be read while it was sent");
             }
-            Answer::unreachable(failure::words(&error, &self.timeouts))
+            self.unanswered(&error)
         })
+    }
+
+    /// What a request without a whole answer means.
+    fn unanswered(&self, error: &Error) -> Answer {
+        let early = match error {
+            Error::Other(other) => other.downcast_ref::<EarlyAnswer>(),
+            _ => None,
+        };
+        match early {
+            // Success is no success of an object that was not there yet; a conflict has no reason that could be read.
+            Some(EarlyAnswer(200..=299)) | None => Answer::unreachable(failure::words(error, &self.timeouts)),
+            Some(EarlyAnswer(status)) => answer::of_status(*status, None),
+        }
     }
 
     fn authorization(&self) -> Result<Option<HeaderValue>, String> {

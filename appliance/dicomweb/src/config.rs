@@ -40,7 +40,7 @@ pub struct WebConfig {
 pub struct WebTimeouts {
     /// For name, connection and TLS.
     pub connect_ms: u64,
-    /// For everything, from the name to the last byte of the answer: it is the deadline of a server that is slow on
+    /// For a whole request, from the name to the last byte of the answer: it is the deadline of a server that is slow on
     /// purpose, and a large object has to go through the line in it.
     pub total_ms: u64,
 }

@@ -19,6 +19,7 @@ pub(crate) fn words(error: &Error, timeouts: &WebTimeouts) -> String {
         Error::Io(error) => of_io(error),
         Error::Protocol(_) => "the answer is no HTTP/1.1".into(),
         Error::LargeResponseHeader(..) => "the answer's header is too large".into(),
+        Error::Other(_) => "the destination answered before it had everything, and closed".into(),
         Error::Tls(_) | Error::TlsRequired => "TLS failed".into(),
         _ => "the request failed".into(),
     }

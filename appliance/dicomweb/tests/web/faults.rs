@@ -232,17 +232,34 @@ fn what_is_no_http_is_unreachable() {
     }
 }
 
-/// The server has the answer before it has the object, and goes.
+/// The server has its answer before it has the object, and goes: the answer counts, but never as success.
 #[test]
-fn an_answer_in_the_middle_of_the_object_takes_nothing() {
-    let server = Server::http(|connection| {
-        connection.head()?;
-        connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        connection.read(10)?;
-        connection.answer(503, &[], b"")
-    });
-    let client = client(&server.url);
-    assert_eq!(kind(&client.store(&Object::of(&vec![7; 16 << 20]).path, &sop())), "unreachable");
+fn an_answer_in_the_middle_of_the_object_is_seen_and_takes_nothing() {
+    let hospital = Authority::new("hospital");
+    for (status, expected, words) in [
+        (413, "refused", "413"),
+        (415, "not accepted", "415"),
+        (401, "unreachable", "configured wrongly"),
+        (503, "unreachable", "503"),
+        (200, "unreachable", "before it had everything"),
+        (204, "unreachable", "before it had everything"),
+        (409, "refused", "409"),
+    ] {
+        let script = move |connection: &mut Connection| {
+            connection.head()?;
+            connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            connection.read(10)?;
+            connection.answer(status, &[], b"")
+        };
+        for server in [Server::http(script), Server::https(hospital.server("127.0.0.1", 2000, 4000), script)] {
+            let client = WebClient::new(&WebConfig { ca_file: Some(hospital.file()), ..config(&server.url) }).unwrap();
+            let object = Object::of(&vec![7; 16 << 20]);
+            for answer in [client.store(&object.path, &sop()), client.post(&object.path, DocumentType::Json, "key")] {
+                assert_eq!(kind(&answer), expected, "{} {status}: {answer:?}", server.url);
+                assert!(why(&answer).contains(words), "{answer:?}");
+            }
+        }
+    }
 }
 
 /// The environment's proxy is asked for nothing. The variables are set before any client is made, and for this process.

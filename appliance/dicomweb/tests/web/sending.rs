@@ -94,6 +94,21 @@ fn the_same_object_is_the_same_request() {
 }
 
 #[test]
+fn several_objects_at_a_time_do_not_mix() {
+    let server = archive();
+    let client = client(&server.url);
+    std::thread::scope(|scope| {
+        for number in 0..8_u8 {
+            let client = client.clone();
+            scope.spawn(move || assert_eq!(client.store(&Object::of(&[number; 100_000]).path, &sop()), Answer::Taken));
+        }
+    });
+    let mut parts: Vec<_> = server.requests().iter().map(|request| only_part(request).1).collect();
+    parts.sort();
+    assert_eq!(parts, (0..8).map(|number| vec![number; 100_000]).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_document_goes_to_the_url_itself_under_its_key() {
     for (document, media_type) in
         [(DocumentType::Json, "application/json"), (DocumentType::FhirJson, "application/fhir+json")]
