@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +34,19 @@ def is_listening(port: int) -> bool:
     """Does somebody?"""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def rest(port: int, path: str, body: bytes | None = None, method: str | None = None) -> object:
+    """Orthanc's answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method=method)
+    with urllib.request.urlopen(request, timeout=120) as response:
+        text = response.read()
+    return json.loads(text) if text else None
+
+
+def orthanc_program() -> str | None:
+    """Debian puts it where only root looks."""
+    return shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
 
 
 class Program:

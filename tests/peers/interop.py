@@ -11,12 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 
 import pydicom
 import transcode
-from device import Device, Program, free_port
+from device import Device, Program, free_port, orthanc_program, rest
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -67,14 +66,6 @@ def assert_result(result: pydicom.Dataset, image: pydicom.Dataset) -> None:
     assert len(result.PixelData) >= result.Rows * result.Columns * result.SamplesPerPixel
 
 
-def rest(port: int, path: str, body: bytes | None = None, method: str | None = None) -> object:
-    """Orthanc's answer."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method=method)
-    with urllib.request.urlopen(request, timeout=120) as response:
-        text = response.read()
-    return json.loads(text) if text else None
-
-
 def orthanc(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str:
     """Orthanc has the exam, sends it, and gets the results into the same study."""
     http, dicom, config = free_port(), free_port(), folder / "orthanc.json"
@@ -107,11 +98,6 @@ def orthanc(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str
             results = classes.count(SecondaryCaptureImageStorage)
             assert (len(classes), results) == (len(exam) + RESULTS_PER_EXAM, RESULTS_PER_EXAM), classes
     return f"Orthanc sent {len(exam)} images and has {results} results in the same study"
-
-
-def orthanc_program() -> str | None:
-    """Debian puts it where only root looks."""
-    return shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
 
 
 def pynetdicom(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str:

@@ -78,3 +78,24 @@ impl Default for ReceiverConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_commitments_are_reported_is_checked_when_it_is_read() {
+        let text = "commitment_answered = true\ncommitment_report_to = { MAMMO1 = '192.0.2.9:104' }";
+        let config: ReceiverConfig = toml::from_str(text).unwrap();
+        let report_to = [(AeTitle::parse("MAMMO1").unwrap(), ReportAddress::parse("192.0.2.9:104").unwrap())].into();
+        let expected =
+            ReceiverConfig { commitment_answered: true, commitment_report_to: report_to, ..ReceiverConfig::default() };
+        assert_eq!(config, expected);
+        assert_eq!(toml::from_str(&toml::to_string(&config).unwrap()), Ok(config));
+        for text in ["{ MAMMO1 = '192.0.2.9' }", "{ MAMMO1 = 104 }", "{ SEVENTEEN_LETTERS = '192.0.2.9:104' }"] {
+            let text = format!("commitment_report_to = {text}");
+            assert!(toml::from_str::<ReceiverConfig>(&text).is_err(), "{text}");
+        }
+        assert!(!ReceiverConfig::default().commitment_answered, "we are no archive");
+    }
+}

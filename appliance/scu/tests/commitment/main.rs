@@ -2,18 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::net::{TcpListener, TcpStream};
-use std::thread::JoinHandle;
+mod side;
+
 use std::time::Duration;
 
-use commitment::{ACTION_REQUEST, BYTES_MAX, Encoding, Failed, INSTANCES_MAX, Report, Request, reason, service};
+use commitment::{BYTES_MAX, Encoding, Failed, INSTANCES_MAX, Report, Request, reason, service};
 use contract::Uid;
-use contract::transfer_syntax::IMPLICIT_LE;
-use dicom_ul::association::server::{Negotiation, ServerAssociation, ServerAssociationOptions};
-use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, RequestorRoles};
-use dimse::{EventReportRequest, Message, Status, sop_class};
-use domain::{AeTitle, Sop};
+use dicom_ul::pdu::Pdu;
+use dimse::{Message, Status, sop_class};
+use domain::Sop;
 use scu::{Association, Peer, ScuError, Timeouts, report_commitment};
+use side::{ALL, Grants, Side, event, peer};
 use tokio::runtime::Runtime;
 
 const PATIENT: Timeouts = Timeouts { connect_ms: 10_000, send_ms: 10_000, response_ms: 10_000 };
@@ -38,133 +37,6 @@ fn request() -> Request {
 fn report() -> Report {
     let failed = vec![Failed { sop: sop(2), reason: reason::NO_SUCH_INSTANCE }];
     Report { transaction: uid("1.2.77"), committed: vec![sop(1)], failed }
-}
-
-/// What a peer grants of storage commitment: the class, and a requestor's role as SCP.
-#[derive(Clone, Copy)]
-struct Grants {
-    class: bool,
-    role: bool,
-}
-
-const ALL: Grants = Grants { class: true, role: true };
-
-impl Negotiation for Grants {
-    fn negotiate_roles(&self, class: &str, scu: bool, scp: bool) -> Option<RequestorRoles> {
-        (class == sop_class::STORAGE_COMMITMENT && self.role).then_some(RequestorRoles { scu, scp })
-    }
-}
-
-/// The peer's side of one association.
-struct Side {
-    association: ServerAssociation<TcpStream>,
-    context: u8,
-}
-
-impl Side {
-    /// A whole message; its data set is empty where it has none.
-    fn receive(&mut self) -> Option<(Message, Vec<u8>)> {
-        let (mut command, mut data, mut message) = (Vec::new(), Vec::new(), None);
-        loop {
-            let Ok(Pdu::PData { data: values }) = self.association.receive() else { return None };
-            for value in values {
-                self.context = value.presentation_context_id;
-                match value.value_type {
-                    PDataValueType::Command => command.extend(value.data),
-                    PDataValueType::Data => data.extend(value.data),
-                }
-                if !value.is_last {
-                    continue;
-                }
-                let parsed = message.take().unwrap_or_else(|| Message::parse(&command).unwrap());
-                let more = match &parsed {
-                    Message::Request(dimse::Request::Action(request)) => request.has_data_set,
-                    Message::Request(dimse::Request::EventReport(request)) => request.has_data_set,
-                    _ => false,
-                };
-                if value.value_type == PDataValueType::Command && more {
-                    message = Some(parsed);
-                } else {
-                    return Some((parsed, data));
-                }
-            }
-        }
-    }
-
-    /// The N-ACTION, checked; returns the response that grants it.
-    fn action(&mut self) -> Vec<u8> {
-        let (message, data) = self.receive().unwrap();
-        let Message::Request(dimse::Request::Action(action)) = message else { panic!("{message:?}") };
-        assert_eq!((&action.sop_class, &action.sop_instance), (&service().class, &service().instance));
-        assert_eq!(action.action_type, ACTION_REQUEST);
-        assert_eq!(Request::parse(&data, IMPLICIT), Ok(request()));
-        action.response(Status::SUCCESS)
-    }
-
-    fn values(&self, command: Vec<u8>, data: Option<Vec<u8>>) -> Vec<PDataValue> {
-        let value =
-            |value_type, data| PDataValue { presentation_context_id: self.context, value_type, is_last: true, data };
-        let data = data.map(|data| value(PDataValueType::Data, data));
-        [value(PDataValueType::Command, command)].into_iter().chain(data).collect()
-    }
-
-    fn say(&mut self, command: Vec<u8>, data: Option<Vec<u8>>) {
-        let values = self.values(command, data);
-        self.association.send(&Pdu::PData { data: values }).unwrap();
-    }
-
-    /// An N-EVENT-REPORT, and what it is answered with.
-    fn event(&mut self, event_type: u16, data: Vec<u8>) -> Status {
-        self.event_of(&service(), event_type, data)
-    }
-
-    fn event_of(&mut self, names: &Sop, event_type: u16, data: Vec<u8>) -> Status {
-        self.say(event(names, event_type), None);
-        let mut chunks = data.chunks(10_000).peekable();
-        while let Some(chunk) = chunks.next() {
-            let mut values = self.values(Vec::new(), Some(chunk.to_vec())).split_off(1);
-            values[0].is_last = chunks.peek().is_none();
-            self.association.send(&Pdu::PData { data: values }).unwrap();
-        }
-        self.answer()
-    }
-
-    fn answer(&mut self) -> Status {
-        let message = self.receive().unwrap().0;
-        let Message::Response(response) = message else { panic!("{message:?}") };
-        response.status
-    }
-
-    /// Waits for the release, and consents.
-    fn until_release(mut self) {
-        assert!(matches!(self.association.receive(), Ok(Pdu::ReleaseRQ)));
-        self.association.send(&Pdu::ReleaseRP).unwrap();
-    }
-}
-
-/// An N-EVENT-REPORT-RQ with message id 5.
-fn event(names: &Sop, event_type: u16) -> Vec<u8> {
-    let (sop_class, sop_instance) = (names.class.clone(), names.instance.clone());
-    EventReportRequest { message_id: 5, sop_class, sop_instance, event_type, has_data_set: true }.to_bytes()
-}
-
-/// A peer for one association, which `play` plays.
-fn peer<T: Send + 'static>(grants: Grants, play: impl FnOnce(Side) -> T + Send + 'static) -> (Peer, JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let title = |text| AeTitle::parse(text).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let peer = Peer { address, called_ae: title("PACS"), calling_ae: title("MAMORU") };
-    let thread = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        let mut options = ServerAssociationOptions::new().accept_any().with_negotiation(grants);
-        options = options.with_abstract_syntax(sop_class::VERIFICATION).with_transfer_syntax(IMPLICIT_LE);
-        if grants.class {
-            options = options.with_abstract_syntax(sop_class::STORAGE_COMMITMENT);
-        }
-        play(Side { association: options.establish(stream).unwrap(), context: 0 })
-    });
-    (peer, thread)
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -222,6 +94,66 @@ fn a_report_may_come_before_the_response_or_in_one_pdu_with_it() {
     });
     assert_eq!(ask(&together, 1), [report()]);
     thread.join().unwrap();
+}
+
+#[test]
+fn a_report_may_come_before_the_response_to_something_else() {
+    let (peer, thread) = peer(ALL, |mut side| {
+        let response = side.action();
+        side.say(response, None);
+        let (message, _) = side.receive().unwrap();
+        let Message::Request(dimse::Request::Echo { message_id }) = message else { panic!("{message:?}") };
+        let (echo, commitment) = (side.context, side.context + 2);
+        side.context = commitment;
+        assert_eq!(side.event(2, report().to_bytes(IMPLICIT)), Status::SUCCESS);
+        side.context = echo;
+        // On the context of C-ECHO nobody takes reports.
+        assert_eq!(side.event(2, report().to_bytes(IMPLICIT)), Status::UNRECOGNIZED_OPERATION);
+        side.say(dimse::echo_response(message_id, Status::SUCCESS), None);
+        side.until_release();
+    });
+    run(async {
+        let mut association = associate(&peer).await;
+        assert_eq!(association.request_commitment(&request()).await.unwrap(), Status::SUCCESS);
+        assert_eq!(association.echo().await.unwrap(), Status::SUCCESS);
+        assert_eq!(association.wait_for_report(LONG).await.unwrap(), Some(report()));
+        assert_eq!(association.wait_for_report(SHORT).await.unwrap(), None);
+        association.release().await.unwrap();
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_peer_that_breaks_the_protocol_is_left() {
+    type Breaking = fn(&mut Side);
+    let cases: [(&str, Breaking); 4] = [
+        ("an echo", |side| side.say(dimse::echo_request(1), None)),
+        ("a response to nothing", |side| side.say(dimse::echo_response(7, Status::SUCCESS), None)),
+        ("a command of no sense", |side| side.say(vec![0xAB; 100], None)),
+        ("a command without end", |side| {
+            let mut values = side.values(vec![0; 10_000], None);
+            values[0].is_last = false;
+            for _ in 0..2 {
+                side.association.send(&Pdu::PData { data: values.clone() }).unwrap();
+            }
+        }),
+    ];
+    for (what, breaking) in cases {
+        let (peer, thread) = peer(ALL, move |mut side| {
+            let response = side.action();
+            side.say(response, None);
+            breaking(&mut side);
+            assert!(side.receive().is_none());
+        });
+        run(async {
+            let mut association = associate(&peer).await;
+            assert_eq!(association.request_commitment(&request()).await.unwrap(), Status::SUCCESS);
+            let error = association.wait_for_report(LONG).await.unwrap_err();
+            assert!(matches!(error, ScuError::Protocol(_)), "{what}: {error}");
+            association.abort().await;
+        });
+        thread.join().unwrap();
+    }
 }
 
 #[test]
