@@ -18,7 +18,7 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     match &arguments.command {
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT_TOML.as_bytes())?,
         ConfigCommand::Check { file, json } => {
-            let loaded = Config::load(Some(file)).and_then(|config| check_model(&config));
+            let loaded = Config::load(Some(file)).and_then(|config| Ok(open_model(&config)?));
             if *json {
                 let errors = match &loaded {
                     Ok(_) => Vec::new(),
@@ -36,8 +36,14 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Reads the model's files; its network is run only when the device starts.
-fn check_model(config: &Config) -> anyhow::Result<()> {
-    Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
-    Ok(())
+/// The configured model, with what the configuration wants of it. Its files are read; its network is run only when it is made
+/// ready.
+///
+/// # Errors
+/// [`ConfigErrors`].
+pub(super) fn open_model(config: &Config) -> Result<Model, ConfigErrors> {
+    let model = Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let checked = model.check_operating_point(config.results.operating_point);
+    checked.map_err(|error| ConfigErrors(vec![format!("results.operating_point: {error}")]))?;
+    Ok(model)
 }
