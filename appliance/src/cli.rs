@@ -38,6 +38,8 @@ pub enum Command {
     Queue(QueueArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
+    /// Print the DICOM conformance statement of this software (Markdown)
+    Conformance,
     /// Decode one image for a supervising process
     #[command(hide = true)]
     DecodeWorker(DecodeWorkerArgs),
