@@ -40,6 +40,8 @@ pub enum Command {
     Results(ResultsArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
+    /// Print the DICOM conformance statement of this software (Markdown)
+    Conformance,
     /// Decode one image for a supervising process
     #[command(hide = true)]
     DecodeWorker(DecodeWorkerArgs),

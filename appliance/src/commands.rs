@@ -52,6 +52,15 @@ fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
+/// Prints the DICOM conformance statement.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print_conformance() -> anyhow::Result<crate::exit_code::Exit> {
+    std::io::stdout().lock().write_all(crate::conformance::statement().as_bytes())?;
+    Ok(crate::exit_code::Exit::Success)
+}
+
 /// Says "no DICOM file in the input".
 fn complain_of_no_input() -> anyhow::Result<crate::exit_code::Exit> {
     writeln!(std::io::stderr(), "mamoru: no DICOM file in the input")?;

@@ -4,6 +4,7 @@ mod analysis;
 mod cli;
 mod commands;
 mod config;
+mod conformance;
 mod control;
 mod device;
 mod exit_code;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             commands::verify_destination::run(&arguments)
         }
         Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Conformance => commands::print_conformance(),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };
     match result {

@@ -94,6 +94,7 @@ fn study_of(files: Vec<AnalyzedFile>, method: &Method<'_>) -> StudyJson {
         missing_views: missing.map(|(laterality, view)| MissingViewJson { laterality, view }).collect(),
         model: None,
         engine: None,
+        rule: StudyJson::rule_of(&images),
         timings_ms: TimingsMsJson::sum(images.iter().map(|image| &image.outcome)),
         images,
     }

@@ -3,7 +3,7 @@
 //! Rules run in a fixed order and the first one that applies is the reason. They look at the header alone; nothing is
 //! ever guessed from pixels. Patient data is no part of a rule.
 
-mod codes;
+pub mod codes;
 mod reason;
 mod views;
 
@@ -45,7 +45,7 @@ pub enum Eligibility {
 
 /// Titles of Key Object Selection Documents that reject what they name (PS3.16 CID 7011): for quality, for patient safety,
 /// and for a wrong entry of the modality worklist.
-const REJECTION_TITLES: [&str; 3] = ["113001", "113037", "113038"];
+pub const REJECTION_TITLES: [&str; 3] = ["113001", "113037", "113038"];
 
 /// What becomes of a breast with an implant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

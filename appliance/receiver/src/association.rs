@@ -18,7 +18,7 @@ use crate::transfer::after;
 use crate::{ReceiverConfig, Shared, farewell};
 
 /// Transfer syntaxes that are accepted: all that can be decoded.
-const TRANSFER_SYNTAXES: [&str; 16] = [
+pub const TRANSFER_SYNTAXES: [&str; 16] = [
     syntax::EXPLICIT_LE,
     syntax::IMPLICIT_LE,
     syntax::JPEG_LOSSLESS_SV1,

@@ -43,8 +43,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+pub use association::TRANSFER_SYNTAXES;
 pub use commitment::{CommitmentSink, ReportAddress, ReportAddressError};
 pub use config::ReceiverConfig;
+pub use dicom_ul::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 pub use peer_network::{PeerNetwork, PeerNetworkError};
 pub use spool::reread;
 pub use traffic::Traffic;

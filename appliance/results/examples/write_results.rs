@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: write_results FOLDER")?;
     let folder = Path::new(&folder);
     let plain = Settings::default();
-    let drawn = Settings { finding_code: FindingCode::BreastDensity };
+    let drawn = Settings { finding_code: FindingCode::BreastDensity, ..plain };
     for (name, report, settings) in [
         ("positive", complete(), plain),
         ("calibrated", calibrated(), drawn),

@@ -20,6 +20,10 @@ use crate::{ResultError, ResultObject};
 
 /// Mammography CAD SR Storage.
 pub(crate) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.88.50";
+/// Series Number and Series Description.
+pub(crate) const SERIES: (&str, &str) = ("9402", "MAMORU AI CAD SR - research use only");
+/// Template Identifier.
+pub(crate) const TEMPLATE: &str = "4000";
 
 /// As what a called region is coded. The model cannot tell a mass from calcifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,11 +71,11 @@ pub(crate) fn object(report: &StudyReport, finding: FindingCode) -> Result<Optio
         report,
         kind: ResultKind::CadSr,
         class: SOP_CLASS,
-        series_number: "9402",
-        series_description: "MAMORU AI CAD SR - research use only",
+        series_number: SERIES.0,
+        series_description: SERIES.1,
         settings: finding.name(),
         evidence: &evidence,
-        content: sr::root(codes::CAD_REPORT, "4000", children),
+        content: sr::root(codes::CAD_REPORT, TEMPLATE, children),
     };
     document.into_object().map(Some)
 }

@@ -13,14 +13,15 @@ use crate::elements::{self, Element, number, sequence, text};
 use crate::{ResultError, ResultObject, codes, file_name, header, wording};
 
 /// Secondary Capture Image Storage.
-const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
+pub(crate) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// To be raised with every change of the pages: one UID never names two different objects.
-const LAYOUT: &str = "2";
+const LAYOUT: &str = "3";
 /// Far behind the series of modalities, which count from 1.
-const SERIES_NUMBER: &str = "9401";
+pub(crate) const SERIES_NUMBER: &str = "9401";
+pub(crate) const SERIES_DESCRIPTION: &str = "MAMORU AI results - research use only";
 /// Not MG, though the grey values came from there: rules that route or hang all of modality MG, above all back to this
 /// appliance, must not catch its own results. PS3.3 section C.7.3.1.1.1 has OT for what no other term fits.
-const MODALITY: &str = "OT";
+pub(crate) const MODALITY: &str = "OT";
 
 /// A page and what its header says of it.
 pub(crate) struct Capture<'a> {
@@ -100,7 +101,7 @@ impl Capture<'_> {
             text(tags::MODALITY, VR::CS, MODALITY),
             text(tags::SERIES_INSTANCE_UID, VR::UI, uid.as_str()),
             text(tags::SERIES_NUMBER, VR::IS, SERIES_NUMBER),
-            text(tags::SERIES_DESCRIPTION, VR::LO, "MAMORU AI results - research use only"),
+            text(tags::SERIES_DESCRIPTION, VR::LO, SERIES_DESCRIPTION),
             // The same for all pages of the series, which have one equipment: made at a workstation, in DICOM's terms.
             text(tags::CONVERSION_TYPE, VR::CS, "WSD"),
         ];

@@ -13,7 +13,7 @@ use crate::marks::{self, Mark};
 use crate::{ResultError, ResultObject, file_name, wording};
 
 /// To be raised with every change of the bundle.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 const SNOMED: &str = "http://snomed.info/sct";
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const ABSENT: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
@@ -111,16 +111,18 @@ fn diagnostic_report(report: &StudyReport, marks: &[Mark<'_>], results: &[Value]
 }
 
 fn of_breast(report: &StudyReport, breast: &BreastFinding) -> Value {
-    let mut resource = observation(report, codes::CERTAINTY_OF_FEATURE, Some(breast.laterality));
+    let meaning = wording::meaning(report);
+    let mut resource = observation(report, codes::CERTAINTY_OF_FEATURE, Some(breast.laterality), Some(meaning));
     resource["valueQuantity"] = quantity(breast.score);
-    resource["method"] = json!({"text": wording::aggregation(breast.aggregation)});
+    resource["method"] = json!({"text": wording::aggregation(report, breast)});
     resource["component"] = json!([component("Images", json!({"valueString": wording::basis(breast)}))]);
     resource
 }
 
 fn of_image(report: &StudyReport, image: &ReportedImage, mark: Option<&Mark<'_>>) -> Value {
     let side = mark.map(|mark| mark.finding.laterality);
-    let mut resource = observation(report, codes::CERTAINTY_OF_FINDING, side);
+    let meaning = mark.map(|mark| wording::meaning_of(mark.finding));
+    let mut resource = observation(report, codes::CERTAINTY_OF_FINDING, side, meaning.as_deref());
     let mut components = vec![component("SOP Instance UID", json!({"valueString": image.key.0.as_str()}))];
     match &image.outcome {
         InstanceOutcome::Scored(finding) => {
@@ -150,7 +152,8 @@ const fn observation_status(state: StudyState) -> &'static str {
     }
 }
 
-fn observation(report: &StudyReport, code: Code, side: Option<Laterality>) -> Value {
+fn observation(report: &StudyReport, code: Code, side: Option<Laterality>, meaning: Option<&str>) -> Value {
+    let note: Vec<&str> = [NOTICE].into_iter().chain(meaning).collect();
     let mut resource = json!({
         "resourceType": "Observation",
         "status": observation_status(report.state),
@@ -160,7 +163,7 @@ fn observation(report: &StudyReport, code: Code, side: Option<Laterality>) -> Va
         "code": concept(code),
         "issued": Civil::of(report.last_received_at).instant(),
         "derivedFrom": [study(report)],
-        "note": [{"text": format!("{NOTICE} {}", wording::NOT_CALIBRATED)}],
+        "note": [{"text": note.join(" ")}],
     });
     if let Some(side) = side {
         resource["bodySite"] = concept(codes::breast(side));

@@ -15,7 +15,7 @@ use crate::{ResultError, ResultObject, file_name};
 /// More than any legal value of the patient and study attributes has, in UTF-8 (PN: three groups of 64 characters).
 const PATIENT_BYTES_MAX: usize = 1_024;
 /// To be raised with every change of the objects that [`Made`] makes: one UID never names two different objects.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 
 /// One object that is not a page: what names it and what stands in it.
 pub(crate) struct Made<'a> {

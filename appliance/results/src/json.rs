@@ -7,6 +7,8 @@ use domain::findings::{ImageTimings, ModelId};
 use domain::{BreastFinding, ImageNote, InstanceOutcome, Laterality, NOTICE, StudyReport, StudyState, Trigger, View};
 use serde::{Deserialize, Serialize};
 
+use crate::marks;
+
 /// The whole document: `{"notice", "studies": [StudyJson]}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DocumentJson {
@@ -36,6 +38,7 @@ pub struct DocumentJson {
 ///     "outcome": "scored", "laterality": "R", "view": "CC",
 ///     "score": 0.5, "logit": 0.0, "calibrated_probability": 0.5,
 ///     "operating_points": [{"target": {"sensitivity": 0.9}, "threshold": 0.4, "called": true}],
+///     "called": true,
 ///     "peak": {"x": 1.5, "y": 2.5},
 ///     "cam": {"extent": {"rows": 30, "columns": 16}, "values": [0.0]},
 ///     "geometry": {
@@ -54,14 +57,17 @@ pub struct DocumentJson {
 ///     "name": "...", "version": "...", "label": "untrained | research", "network": "sha256", "preprocess": "sha256"
 ///   },
 ///   "engine": "tract",
+///   "rule": "Called from a calibrated probability of 0.4000 on (operating point: sensitivity 0.9).",
 ///   "timings_ms": {"decode": 1.0, "preprocess": 1.0, "network": 1.0, "render": 1.0}
 /// }
 /// ```
 ///
-/// Scores are from 0 to 1 and not calibrated. `calibrated_probability` is the image's logit by the model's calibration,
-/// and absent where the model has none. `operating_points` are the model's thresholds of that probability (of the score,
+/// The `score` of an image is the network's, from 0 to 1, and not calibrated. `calibrated_probability` is the image's logit by the
+/// model's calibration, and absent where the model has none; it holds for the set that the model was calibrated on. The `score` of
+/// a breast is made of its images' calibrated probabilities, of their scores where there are none. `operating_points` are the model's thresholds of that probability (of the score,
 /// without a calibration), chosen for a `sensitivity` or a `specificity`, and whether the image reaches each; absent
-/// where the model has none. `score` of a breast rests on `images` images, and scores of different
+/// where the model has none. The first of them decides what is `called`, and `rule` says so for people; without one a score of 0.5
+/// does. An untrained model calls nothing. `score` of a breast rests on `images` images, and scores of different
 /// numbers do not compare; a breast without a scored image is absent. `images` holds every received instance, in the
 /// order of arrival. `peak` is in pixels of the original image, with the upper left corner of the first at (0, 0), or
 /// null in padding. A number that is not finite is null. Reasons of exclusion are the names of
@@ -93,6 +99,9 @@ pub struct StudyJson {
     pub model: Option<ModelId>,
     /// Which engine.
     pub engine: Option<String>,
+    /// By which rule images were called, for people; `None` when no image has a score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Sums over the scored images.
     pub timings_ms: TimingsMsJson,
 }
@@ -114,6 +123,9 @@ pub struct ImageJson {
     pub file: Option<PathBuf>,
     /// SOP Instance UID; `None` for a file without a readable header.
     pub instance: Option<String>,
+    /// Is it called, by the study's rule? Only a scored image is or is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<bool>,
     /// The heat map's file, where a command wrote one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heatmap: Option<PathBuf>,
@@ -136,7 +148,11 @@ impl ImageJson {
             InstanceOutcome::Excluded { reason } => Some(reason.text().into()),
             _ => None,
         };
-        Self { file: None, instance, heatmap: None, outcome, reason_text, notes }
+        let called = match &outcome {
+            InstanceOutcome::Scored(finding) => Some(marks::is_marked(finding)),
+            _ => None,
+        };
+        Self { file: None, instance, called, heatmap: None, outcome, reason_text, notes }
     }
 }
 
@@ -158,10 +174,14 @@ impl StudyJson {
     #[must_use]
     pub fn of(report: &StudyReport) -> Self {
         let missing = report.missing_views.iter().map(|&(laterality, view)| MissingViewJson { laterality, view });
-        let images = report.images.iter().map(|image| {
-            let instance = Some(image.key.0.as_str().to_owned());
-            ImageJson::new(instance, image.outcome.clone(), image.notes.clone())
-        });
+        let images: Vec<ImageJson> = report
+            .images
+            .iter()
+            .map(|image| {
+                let instance = Some(image.key.0.as_str().to_owned());
+                ImageJson::new(instance, image.outcome.clone(), image.notes.clone())
+            })
+            .collect();
         Self {
             notice: NOTICE.into(),
             study: Some(report.study.0.as_str().to_owned()),
@@ -170,11 +190,21 @@ impl StudyJson {
             state: Some(report.state),
             breasts: report.breasts.clone(),
             missing_views: missing.collect(),
-            images: images.collect(),
+            rule: Self::rule_of(&images),
+            images,
             model: report.model.clone(),
             engine: report.engine.clone(),
             timings_ms: TimingsMsJson::sum(report.images.iter().map(|image| &image.outcome)),
         }
+    }
+
+    /// By which rule `images` were called, for people; `None` when none has a score.
+    #[must_use]
+    pub fn rule_of(images: &[ImageJson]) -> Option<String> {
+        images.iter().find_map(|image| match &image.outcome {
+            InstanceOutcome::Scored(finding) => Some(marks::rule(finding)),
+            _ => None,
+        })
     }
 }
 

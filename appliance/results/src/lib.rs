@@ -13,6 +13,7 @@ mod cad_sr;
 mod capture;
 mod civil;
 mod codes;
+mod described;
 mod document;
 mod elements;
 mod evidence;
@@ -22,6 +23,7 @@ mod heatmap_page;
 mod json;
 mod marks;
 mod measurement_report;
+mod operating_point;
 mod page;
 mod presentation_state;
 mod sr;
@@ -36,15 +38,19 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use cad_sr::FindingCode;
+pub use described::{DESCRIBED, DescribedObject, coded_concepts};
 pub use domain::NOTICE;
 pub use json::{DocumentJson, ImageJson, MissingViewJson, StudyJson, TimingsMsJson};
+pub use operating_point::{OperatingPointChoice, OperatingPointError};
 
 /// What a site decides about its result objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// As what called regions are coded in Mammography CAD SR.
     pub finding_code: FindingCode,
+    /// From which of the model's operating points on an image is called.
+    pub operating_point: OperatingPointChoice,
 }
 
 /// One object that says what was found. `Debug` prints no content: the bytes of a capture hold patient data.
@@ -97,6 +103,7 @@ pub fn for_each_object<E: From<ResultError>>(
     heatmap: &dyn Fn(&ReportedImage) -> Option<Vec<u8>>,
     sink: &mut dyn FnMut(ResultObject) -> Result<(), E>,
 ) -> Result<(), E> {
+    let report = &*settings.operating_point.applied_to(report);
     let written = header::writable(report);
     for kind in ResultKind::ALL.into_iter().filter(|kind| kinds.contains(kind)) {
         match kind {

@@ -18,8 +18,6 @@ pub(crate) struct Mark<'a> {
     pub(crate) number: u32,
     pub(crate) image: &'a ReportedImage,
     pub(crate) finding: &'a ImageFinding,
-    /// Does its score reach the operating point?
-    pub(crate) called: bool,
     hot_spot: Option<HotSpot>,
 }
 
@@ -43,7 +41,7 @@ impl Mark<'_> {
 
     /// Is it to be marked for a reader? Never by a model that was not trained, whatever it says.
     pub(crate) fn is_marked(&self) -> bool {
-        self.called && !matches!(self.finding.model.label, ModelLabel::Untrained)
+        is_marked(self.finding)
     }
 
     /// `R CC 0.8123`.
@@ -58,7 +56,6 @@ pub(crate) fn of(report: &StudyReport) -> Vec<Mark<'_>> {
         InstanceOutcome::Scored(finding) => Some(Mark {
             number,
             image,
-            called: operating_point(finding).map_or(finding.score >= THRESHOLD, |call| call.called),
             hot_spot: HotSpot::of(&finding.cam.values, finding.cam.extent, &finding.geometry, finding.peak),
             finding,
         }),
@@ -67,13 +64,27 @@ pub(crate) fn of(report: &StudyReport) -> Vec<Mark<'_>> {
     scored.collect()
 }
 
-/// The first one of the model.
+/// The first one of the finding: of its model, unless the site wants another one ([`crate::OperatingPointChoice`]).
 fn operating_point(finding: &ImageFinding) -> Option<&Call> {
     finding.operating_points.first()
 }
 
+/// Is an image to be marked for a reader? When it reaches the operating point, and never by a model that was not trained.
+pub(crate) fn is_marked(finding: &ImageFinding) -> bool {
+    let is_called = operating_point(finding).map_or(finding.score >= THRESHOLD, |call| call.called);
+    is_called && !matches!(finding.model.label, ModelLabel::Untrained)
+}
+
+/// [`is_marked`] in words.
+pub(crate) fn verdict(finding: &ImageFinding) -> &'static str {
+    if is_marked(finding) { "called" } else { "not called" }
+}
+
 /// By which rule images are called.
 pub(crate) fn rule(finding: &ImageFinding) -> String {
+    if matches!(finding.model.label, ModelLabel::Untrained) {
+        return "The untrained model calls nothing.".to_owned();
+    }
     let Some(call) = operating_point(finding) else {
         return format!("Called from a score of {THRESHOLD} on: the model has no operating point.");
     };
@@ -82,10 +93,8 @@ pub(crate) fn rule(finding: &ImageFinding) -> String {
         Target::Sensitivity(share) => ("sensitivity", share),
         Target::Specificity(share) => ("specificity", share),
     };
-    format!(
-        "Called from a {of} of {:.4} on, the model's operating point for a {name} of {share}.",
-        call.threshold.get()
-    )
+    let threshold = call.threshold.get();
+    format!("Called from a {of} of {threshold:.4} on (operating point: {name} {share}).")
 }
 
 /// The whole result in words: notice, scores, what is missing, rule.
@@ -110,15 +119,16 @@ pub(crate) fn summary(report: &StudyReport, marks: &[Mark<'_>]) -> String {
     parts.push(format!("Images: {scored} scored, {excluded} excluded, {failed} failed."));
     if let Some(first) = marks.first() {
         parts.push(rule(first.finding));
-        parts.push(wording::NOT_CALIBRATED.to_owned());
+        parts.push(wording::meaning(report).to_owned());
     }
     parts.join(" ")
 }
 
-/// `RIGHT 0.7310 (R CC 0.8123, R MLO 0.6417).`
+/// `RIGHT 0.7310 (R CC 0.8123, called; R MLO 0.6417, called).`
 fn breast_words(breast: &BreastFinding, marks: &[Mark<'_>]) -> String {
-    let images = marks.iter().filter(|mark| mark.finding.laterality == breast.laterality).map(Mark::words);
-    let images = images.collect::<Vec<_>>().join(", ");
+    let of_breast = marks.iter().map(|mark| mark.finding).filter(|finding| finding.laterality == breast.laterality);
+    let images = of_breast.map(|finding| format!("{} {}", wording::view(finding), wording::scored(finding)));
+    let images = images.collect::<Vec<_>>().join("; ");
     format!("{} {} ({images}).", wording::side(breast.laterality), wording::score(breast.score))
 }
 
@@ -141,12 +151,8 @@ pub(crate) fn provenance(report: &StudyReport) -> Vec<String> {
     }
     lines.extend(report.engine.as_ref().map(|engine| format!("Engine: {engine}")));
     lines.extend(
-        report.breasts.first().map(|breast| format!("Score of a breast: {}", wording::aggregation(breast.aggregation))),
+        report.breasts.first().map(|breast| format!("Score of a breast: {}", wording::aggregation(report, breast))),
     );
-    let scored = report.images.iter().find_map(|image| match &image.outcome {
-        InstanceOutcome::Scored(finding) => Some(rule(finding)),
-        _ => None,
-    });
-    lines.extend(scored);
+    lines.extend(wording::findings(report).next().map(rule));
     lines
 }

@@ -16,6 +16,10 @@ use crate::{ResultError, ResultObject, evidence};
 
 /// Comprehensive 3D SR Storage.
 pub(crate) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.88.34";
+/// Series Number and Series Description.
+pub(crate) const SERIES: (&str, &str) = ("9403", "MAMORU AI measurements - research use only");
+/// Template Identifier.
+pub(crate) const TEMPLATE: &str = "1500";
 
 /// The report as object; `None` when the study has no image that it could refer to.
 pub(crate) fn object(report: &StudyReport) -> Result<Option<ResultObject>, ResultError> {
@@ -39,11 +43,11 @@ pub(crate) fn object(report: &StudyReport) -> Result<Option<ResultObject>, Resul
         report,
         kind: ResultKind::ComprehensiveSr,
         class: SOP_CLASS,
-        series_number: "9403",
-        series_description: "MAMORU AI measurements - research use only",
+        series_number: SERIES.0,
+        series_description: SERIES.1,
         settings: "",
         evidence: &evidence,
-        content: sr::root(codes::MEASUREMENT_REPORT, "1500", children),
+        content: sr::root(codes::MEASUREMENT_REPORT, TEMPLATE, children),
     };
     document.into_object().map(Some)
 }

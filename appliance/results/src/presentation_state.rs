@@ -18,6 +18,8 @@ use crate::{ResultError, ResultObject, codes, header, wording};
 
 /// Grayscale Softcopy Presentation State Storage.
 pub(crate) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.11.1";
+/// Series Number and Series Description.
+pub(crate) const SERIES: (&str, &str) = ("9404", "MAMORU AI outlines - research use only");
 const LAYER: &str = "MAMORU_AI";
 
 /// The state of one scored image; `None` when its series is not known.
@@ -57,8 +59,8 @@ pub(crate) fn object(report: &StudyReport, mark: &Mark<'_>) -> Result<Option<Res
         name: format!("presentation-state-{:02}", mark.number),
         number: u64::from(report.revision) * 1_000 + u64::from(mark.number),
         modality: "PR",
-        series_number: "9404",
-        series_description: "MAMORU AI outlines - research use only",
+        series_number: SERIES.0,
+        series_description: SERIES.1,
         settings: "",
         elements,
     };
@@ -103,11 +105,11 @@ fn annotation(report: &StudyReport, mark: &Mark<'_>, image: Vec<InMemDicomObject
 
 /// The score beside the strongest place, and the notice in the upper left corner.
 fn words(report: &StudyReport, mark: &Mark<'_>) -> Vec<InMemDicomObject> {
-    let verdict = if mark.is_marked() { "called" } else { "not called" };
-    let score = format!("AI {}: {verdict}", mark.words());
+    let score = format!("AI {}: {}", mark.words(), marks::verdict(mark.finding));
     let revision = wording::supersedes(report);
     let untrained = wording::untrained(&mark.finding.model).map(str::to_owned);
-    let notice = [Some(NOTICE.to_owned()), untrained, revision, Some(wording::NOT_CALIBRATED.to_owned())];
+    let rule = Some(marks::rule(mark.finding));
+    let notice = [Some(NOTICE.to_owned()), untrained, revision, rule, Some(wording::meaning_of(mark.finding))];
     let center = mark.center();
     let object = |lines: &[String], x: f64, y: f64| {
         let lines: Vec<String> = lines.iter().map(|line| drawing::clipped(line, 200)).collect();

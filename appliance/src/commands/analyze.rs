@@ -64,7 +64,7 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
         engine: analyst.engine(),
     };
     if let (Some(folder), Some(kept)) = (&arguments.results, &kept) {
-        let settings = Settings { finding_code: arguments.finding_code.into() };
+        let settings = Settings { finding_code: arguments.finding_code.into(), ..Settings::default() };
         let heatmap = |index: usize| fs::read(heatmap_path(kept.path(), index)).ok();
         objects::write(folder, &analyzed, &method, settings, &heatmap)?;
     }

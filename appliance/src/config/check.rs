@@ -262,6 +262,7 @@ mod tests {
             expected_views = ["R CC", "R CC"]
             [results]
             finding_code = "cancer"
+            operating_point = "sensitivity 90"
             [retention]
             hours = 72
             images_hours = 9
@@ -291,6 +292,7 @@ mod tests {
             "assembly.quiet_ms: ",
             "assembly.expected_views: expected views are",
             "results.finding_code: ",
+            "results.operating_point: an operating point is",
             "retention.hours: unknown key",
             "retention.results_hours: must not be less than images_hours",
             "destination PACS!.name: ",

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::ResultKind;
+
 /// What tests vary; everything else is the device's default.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     pub reports: PathBuf,
     /// The DICOM destination, named `pacs`: it gets Secondary Captures.
     pub pacs: Option<PacsSettings>,
+    /// A second folder destination, named `objects`: it gets every kind of DICOM object.
+    pub objects: Option<PathBuf>,
     /// With all views: how long a study waits for more, in milliseconds.
     pub settle_ms: u64,
     /// Otherwise, in milliseconds.
@@ -42,6 +46,7 @@ impl Settings {
             state: folder.join("state"),
             reports: folder.join("reports"),
             pacs: None,
+            objects: None,
             settle_ms: 50,
             quiet_ms: 400,
             disk_free_bytes_min: 1 << 20,
@@ -73,6 +78,11 @@ impl fmt::Display for Settings {
                 "retry = {{ first_ms = 20, longest_ms = 200, attempts_max = {attempts_max} }}\n\
                  timeouts = {{ connect_ms = 5000, send_ms = 5000, response_ms = 10000 }}\n{more}"
             )?;
+        }
+        if let Some(folder) = &self.objects {
+            writeln!(formatter, "[[destinations]]\nname = \"objects\"\nfolder = {folder:?}")?;
+            let kinds = ResultKind::ALL.into_iter().filter(|kind| kind.is_dicom()).map(ResultKind::name);
+            writeln!(formatter, "objects = {:?}", kinds.collect::<Vec<_>>())?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use contract::CodedConcept;
 use super::ExclusionReason;
 
 /// View, SNOMED CT, legacy. The Y-X codes are from versions of CID 4014 before they were found to be no SNOMED codes.
-const VIEWS: [(&str, &str, &str); 14] = [
+pub const VIEWS: [(&str, &str, &str); 14] = [
     ("CC", "399162004", "R-10242"),
     ("MLO", "399368009", "R-10226"),
     ("ML", "399260004", "R-10224"),
@@ -25,10 +25,10 @@ const VIEWS: [(&str, &str, &str); 14] = [
 
 /// Words of View Position (0018,5101) that name a view without having a code of their own above: they are known not to be
 /// screening views.
-const OTHER_WORDS: [&str; 8] = ["AT", "CV", "RL", "RM", "RI", "RS", "TAN", "AX"];
+pub const OTHER_WORDS: [&str; 8] = ["AT", "CV", "RL", "RM", "RI", "RS", "TAN", "AX"];
 
 /// Modifier, SNOMED CT, legacy.
-const MODIFIERS: [(Modifier, &str, &str); 14] = [
+pub const MODIFIERS: [(Modifier, &str, &str); 14] = [
     (Modifier::Other, "399161006", "R-102D2"),
     (Modifier::Other, "399011000", "R-102D1"),
     (Modifier::Other, "399197002", "R-102D3"),
@@ -45,23 +45,35 @@ const MODIFIERS: [(Modifier, &str, &str); 14] = [
     (Modifier::Tangential, "399110001", "R-102C2"),
 ];
 
+/// Coding Scheme Designators under which devices write these codes.
+pub const SCHEMES: [&str; 4] = ["SCT", "SRT", "SNM3", "99SDM"];
+
 /// Breast, right, left and both.
 const BREASTS: [&str; 8] = ["76752008", "T-04000", "73056007", "T-04020", "80248007", "T-04030", "63762007", "T-04080"];
 
 /// What a view modifier does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Modifier {
+pub enum Modifier {
+    /// An implant is displaced for the view.
     ImplantDisplaced,
+    /// The view is magnified.
     Magnification,
+    /// A part of the breast is compressed.
     SpotCompression,
+    /// The view is tangential.
     Tangential,
+    /// It is no breast, but a specimen.
     Specimen,
+    /// One of CID 4015 without a reason of its own.
     Other,
+    /// None of CID 4015.
     Unknown,
 }
 
 impl Modifier {
-    pub(super) const fn reason(self) -> ExclusionReason {
+    /// Why an image with it is not scored.
+    #[must_use]
+    pub const fn reason(self) -> ExclusionReason {
         match self {
             Self::ImplantDisplaced => ExclusionReason::Implant,
             Self::Magnification => ExclusionReason::Magnification,
@@ -104,7 +116,7 @@ fn is(code: &CodedConcept, sct: &str, legacy: &str) -> bool {
 
 /// A value means something in its scheme only. Devices write either form of code under either designator.
 fn is_snomed(code: &CodedConcept) -> bool {
-    matches!(code.scheme.as_str(), "SCT" | "SRT" | "SNM3" | "99SDM")
+    SCHEMES.contains(&code.scheme.as_str())
 }
 
 #[cfg(test)]

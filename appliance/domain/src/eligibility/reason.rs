@@ -81,6 +81,46 @@ pub enum ExclusionReason {
 }
 
 impl ExclusionReason {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 36] = [
+        Self::NotMammography,
+        Self::ForProcessing,
+        Self::IntentContradiction,
+        Self::SopClassNotScored,
+        Self::NoLaterality,
+        Self::BothBreasts,
+        Self::LateralityUnknown,
+        Self::LateralityContradiction,
+        Self::NoView,
+        Self::ViewCodeUnknown,
+        Self::ViewTextUnknown,
+        Self::ViewContradiction,
+        Self::NotScreeningView,
+        Self::ViewModifier,
+        Self::ViewModifierUnknown,
+        Self::SpotCompression,
+        Self::Tangential,
+        Self::Specimen,
+        Self::Implant,
+        Self::ImplantContradiction,
+        Self::ImplantInBreast,
+        Self::PartialView,
+        Self::Magnification,
+        Self::QualityControl,
+        Self::NotBreast,
+        Self::BurnedInAnnotation,
+        Self::NotGrey,
+        Self::SeveralFrames,
+        Self::PixelFormat,
+        Self::PixelContradiction,
+        Self::NoPixelData,
+        Self::RepeatedView,
+        Self::RejectedByNote,
+        Self::RejectionNote,
+        Self::KeyObjectSelection,
+        Self::OwnResult,
+    ];
+
     /// What a reader is told.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -148,6 +188,10 @@ pub enum ImageNote {
 }
 
 impl ImageNote {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 5] =
+        [Self::LossyCompression, Self::BurnedInAnnotation, Self::Implant, Self::LatestOfView, Self::SeveralOfView];
+
     /// What a reader is told.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -158,5 +202,23 @@ impl ImageNote {
             Self::LatestOfView => "latest of several images of this view",
             Self::SeveralOfView => "several images of this view are scored",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn all_are_all_with_a_name_and_a_text_of_their_own() {
+        // The last variants: whoever adds one behind them is sent here by this count.
+        assert_eq!(ExclusionReason::ALL.len(), ExclusionReason::OwnResult as usize + 1);
+        assert_eq!(ImageNote::ALL.len(), ImageNote::SeveralOfView as usize + 1);
+        assert!(ExclusionReason::ALL.iter().enumerate().all(|(index, reason)| *reason as usize == index));
+        assert!(ImageNote::ALL.iter().enumerate().all(|(index, note)| *note as usize == index));
+        let texts: BTreeSet<&str> = ExclusionReason::ALL.into_iter().map(ExclusionReason::text).collect();
+        assert_eq!(texts.len(), ExclusionReason::ALL.len());
     }
 }

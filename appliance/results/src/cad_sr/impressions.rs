@@ -73,15 +73,11 @@ struct Finding<'a> {
 impl Finding<'_> {
     fn marked(&self, relation: Relation, finding: FindingCode) -> Item {
         let item = self.item(relation, finding.code(), codes::REQUIRED);
-        let probability = self.mark.finding.calibrated_probability;
         match finding {
             // Such a region may have no probability (TID 4006 row 7) and must have a description.
-            FindingCode::SelectedRegion => {
-                let probability = probability.map(|share| format!(", calibrated probability {share:.4}"));
-                let text = format!("{}{}: called", self.mark.words(), probability.unwrap_or_default());
-                self.located(item).with(description(&text))
-            }
+            FindingCode::SelectedRegion => self.located(item).with(self.description("called")),
             FindingCode::BreastDensity => {
+                let probability = self.mark.finding.calibrated_probability;
                 self.located(item.with_all(probability.map(|share| percentage(codes::PROBABILITY_OF_CANCER, share))))
             }
         }
@@ -90,7 +86,15 @@ impl Finding<'_> {
     fn not_presented(&self) -> Item {
         let item = self.item(Relation::Contains, codes::SELECTED_REGION, codes::NOT_PRESENTED);
         let why = wording::untrained(&self.mark.finding.model).unwrap_or("not called");
-        self.located(item).with(description(&format!("{}: {why}", self.mark.words())))
+        self.located(item).with(self.description(why))
+    }
+
+    /// `R CC 0.8123, calibrated probability 0.6966: called`.
+    fn description(&self, verdict: &str) -> Item {
+        let probability = self.mark.finding.calibrated_probability;
+        let probability = probability.map(|share| format!(", calibrated probability {}", wording::score(share)));
+        let text = format!("{}{}: {verdict}", self.mark.words(), probability.unwrap_or_default());
+        Item::text(Relation::HasProperties, codes::SELECTED_REGION_TEXT, &text)
     }
 
     fn item(&self, relation: Relation, code: Code, intent: Code) -> Item {
@@ -111,8 +115,4 @@ impl Finding<'_> {
             .map(|ring| Item::polyline(Relation::HasProperties, codes::OUTLINE, ring.points()).with(selected()));
         item.with(center).with_all(outline)
     }
-}
-
-fn description(text: &str) -> Item {
-    Item::text(Relation::HasProperties, codes::SELECTED_REGION_TEXT, text)
 }

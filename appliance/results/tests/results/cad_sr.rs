@@ -219,7 +219,7 @@ fn the_models_first_operating_point_decides() {
         finding.operating_points = vec![call(0.04, true), call(0.99, false)];
     }
     assert_eq!(cad(&report).all(COMPOSITE).len(), 2, "all four are called");
-    assert!(rule(&report).contains("0.0400") && rule(&report).contains("sensitivity of 0.9"));
+    assert!(rule(&report).contains("0.0400") && rule(&report).contains("sensitivity 0.9"));
 }
 
 #[test]

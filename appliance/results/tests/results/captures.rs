@@ -200,8 +200,8 @@ fn a_full_page_says_how_many_are_left() {
     // Rows of the last line of images on the page.
     let last_line = |report: &StudyReport| {
         let mut page = page(&captures(report)[0]);
-        page.rgb.truncate(3 * 1000 * 1220);
-        count(&page, WARNING, 1196)
+        page.rgb.truncate(3 * 1000 * 1320);
+        count(&page, WARNING, 1296)
     };
     assert!(last_line(&crowded(200)) > 100, "and 182 more");
     assert!(last_line(&crowded(20)) > 100, "and 2 more");

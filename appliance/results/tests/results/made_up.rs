@@ -216,10 +216,16 @@ pub fn one(report: &StudyReport, kind: ResultKind) -> ResultObject {
 
 pub fn with_code(report: &StudyReport, kind: ResultKind, finding_code: FindingCode) -> ResultObject {
     let mut objects = Vec::new();
-    for_each_object::<ResultError>(report, &[kind], Settings { finding_code }, &|_| None, &mut |object| {
-        objects.push(object);
-        Ok(())
-    })
+    for_each_object::<ResultError>(
+        report,
+        &[kind],
+        Settings { finding_code, ..Settings::default() },
+        &|_| None,
+        &mut |object| {
+            objects.push(object);
+            Ok(())
+        },
+    )
     .unwrap();
     assert_eq!(objects.len(), 1);
     objects.remove(0)

@@ -5,9 +5,11 @@
 mod bundle;
 mod cad_sr;
 mod captures;
+mod described;
 mod document;
 mod every_kind;
 mod made_up;
 mod measurements;
 mod states;
 mod tree;
+mod words;

@@ -58,7 +58,7 @@ fn it_says_score_notice_and_verdict() {
     };
     let words = said(&positive());
     assert_eq!(words[0], "AI R CC 0.8000: called");
-    assert!(words[1].starts_with(NOTICE) && words[1].contains("not calibrated"));
+    assert!(words[1].starts_with(NOTICE) && words[1].contains("not a calibrated probability"));
     let mut other = positive();
     other.revision = 3;
     let untrained = crate::made_up::model(contract::manifest::ModelLabel::Untrained);
