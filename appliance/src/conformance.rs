@@ -1,12 +1,14 @@
 //! The DICOM conformance statement (structure of PS3.2) as Markdown, with its tables made from the constants that the code
 //! runs by. `docs/conformance.md` is this text; `tests/conformance.rs` compares them.
 
+mod commitment;
 mod configuration;
 mod content;
 mod objects;
 mod receiving;
 mod sending;
 mod table;
+mod web;
 
 /// The whole statement.
 pub fn statement() -> String {
@@ -15,8 +17,8 @@ pub fn statement() -> String {
         introduction(),
         receiving::section(),
         sending::section(),
-        storage_commitment(),
-        web_services(),
+        commitment::section(),
+        web::section(),
         objects::section(),
         content::eligibility(),
         content::grey_scale(),
@@ -53,7 +55,7 @@ Mamoru receives mammograms, scores them and sends results. It neither queries no
 | --- | --- | --- |
 | Verification | yes, by `mamoru echo` | yes |
 {classes}{objects}
-| Storage Commitment Push Model | no | no |
+| Storage Commitment Push Model | where the destination's profile asks for it | where the site switches it on |
 | Query/Retrieve, Modality Worklist, MPPS, Print | no | no |
 | Media (PS3.10) | reads and writes single files by command; no DICOMDIR | |
 ",
@@ -72,7 +74,7 @@ fn introduction() -> String {
 - **Receiver** (SCP): takes instances. Success means that the instance and its entry in the queue are on disk.
 - **Scoring**: decides for each instance whether it is scored (section 8) and scores it. No network.
 - **Reporting**: joins the instances of one study when it is complete, and makes the result objects (section 7).
-- **Forwarder** (SCU): sends each result object to each destination until it is stored there.
+- **Forwarder** (SCU): sends each result object to each destination until it is stored there, or committed.
 
 An instance ends scored, excluded or failed, each with a reason that the results list. Results are in the study of the images,
 in series of their own. Instances that are in one of these series are taken as results that came back and make no new result.
@@ -83,29 +85,12 @@ Implementation Class UID in files: `{file}`; Implementation Version Name: `MAMOR
     )
 }
 
-/// Section 5.
-fn storage_commitment() -> String {
-    "## 5 Storage Commitment
-
-Not supported, neither as SCU nor as SCP. What the status 0000 of C-STORE means is in section 3.5.
-"
-    .to_owned()
-}
-
-/// Section 6.
-fn web_services() -> String {
-    "## 6 Web services
-
-No DICOM web service is offered or used. The FHIR R4 bundle and the JSON report are files, for folder destinations.
-"
-    .to_owned()
-}
-
 /// Section 15.
 fn security() -> String {
     "## 15 Security
 
-- Connections are plain TCP: no secure transport connection profile of PS3.15 is supported. Use them within a protected network.
+- DICOM connections are plain TCP: no secure transport connection profile of PS3.15 is supported. Use them within a protected network.
+  Web destinations are reached by TLS (section 6).
 - Who may connect is restricted by address (`receiver.peer_addresses_allowed`), calling AE title
   (`receiver.calling_ae_allowed`) and called AE title (`receiver.called_ae_checked`). AE titles are no authentication.
 - User identity negotiation is not answered.

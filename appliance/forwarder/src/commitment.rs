@@ -124,18 +124,24 @@ fn said_of(delivery: &Delivery, report: &Report) -> Commitment {
         return Commitment::Refused { why: "not a DICOM object".into() };
     };
     if let Some(failed) = report.failed.iter().find(|failed| failed.sop.instance == *instance) {
-        let why = format!("destination took it but does not keep it (failure reason {:04X})", failed.reason);
-        return match failed.reason {
-            reason::NO_SUCH_INSTANCE => Commitment::Missing { why },
-            reason::PROCESSING_FAILURE | reason::RESOURCE_LIMITATION | reason::DUPLICATE_TRANSACTION => {
-                Commitment::Unknown { why }
-            }
-            _ => Commitment::Refused { why },
-        };
+        return judge(failed.reason);
     }
     if report.committed.iter().any(|sop| sop.instance == *instance) {
         Commitment::Committed
     } else {
         Commitment::Unknown { why: "destination's answer about commitment does not name it".into() }
+    }
+}
+
+/// What a Failure Reason (0008,1197) of a commitment report means for the delivery (PS3.4 section J.3.3).
+#[must_use]
+pub fn judge(failure_reason: u16) -> Commitment {
+    let why = format!("destination took it but does not keep it (failure reason {failure_reason:04X})");
+    match failure_reason {
+        reason::NO_SUCH_INSTANCE => Commitment::Missing { why },
+        reason::PROCESSING_FAILURE | reason::RESOURCE_LIMITATION | reason::DUPLICATE_TRANSACTION => {
+            Commitment::Unknown { why }
+        }
+        _ => Commitment::Refused { why },
     }
 }

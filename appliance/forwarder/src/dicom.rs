@@ -25,7 +25,7 @@ pub(crate) async fn deliver(peer: &Peer, timeouts: Timeouts, path: &Path) -> Out
         Ok(status) => {
             // The answer stands; whether the peer also takes part in a tidy end changes nothing.
             let _ = association.release().await;
-            judge(status)
+            Outcome::Object(judge(status))
         }
         Err(error) => {
             association.abort().await;
@@ -43,10 +43,12 @@ fn failure(error: &ScuError) -> Outcome {
     }
 }
 
-/// What a status means for the delivery (PS3.4 table B.2-1): taken, to be tried again, or never.
-fn judge(status: Status) -> Outcome {
+/// What the status of a C-STORE response means for the delivery (PS3.4 table B.2-1): taken, to be tried again, another kind
+/// instead, or never.
+#[must_use]
+pub fn judge(status: Status) -> Attempt {
     let why = format!("destination answered with status {status}");
-    Outcome::Object(match status.0 {
+    match status.0 {
         _ if status.is_success() => Attempt::Delivered,
         // Duplicate SOP instance: it has this object, because our UIDs are made from the content.
         0x0111 => Attempt::Delivered,
@@ -55,7 +57,7 @@ fn judge(status: Status) -> Outcome {
         // Not authorised, data set does not match, cannot understand.
         0x0124 | 0xA800..=0xA9FF | 0xC000..=0xCFFF => Attempt::Refused { why },
         _ => Attempt::Failed { why },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -65,10 +67,10 @@ mod tests {
     #[test]
     fn statuses_are_told_apart() {
         let kind = |status| match judge(Status(status)) {
-            Outcome::Object(Attempt::Delivered) => "delivered",
-            Outcome::Object(Attempt::Failed { .. }) => "again",
-            Outcome::Object(Attempt::Refused { .. }) => "never",
-            Outcome::Object(Attempt::NotAccepted { .. }) => "another kind",
+            Attempt::Delivered => "delivered",
+            Attempt::Failed { .. } => "again",
+            Attempt::Refused { .. } => "never",
+            Attempt::NotAccepted { .. } => "another kind",
             other => panic!("{other:?}"),
         };
         for (status, expected) in [

@@ -21,7 +21,8 @@ mod forward;
 mod profile;
 
 pub use carrier::{Carrier, Outcome, Parcel};
-pub use commitment::{Asked, CommitmentReports, ask};
-pub use config::{CommitmentMode, DestinationConfig, DestinationKind};
+pub use commitment::{Asked, CommitmentReports, ask, judge as judge_commitment};
+pub use config::{CommitmentMode, DestinationConfig, DestinationKind, default_commitment_wait_ms};
+pub use dicom::judge as judge_store;
 pub use forward::{Forwarder, Nudge};
 pub use profile::Profile;

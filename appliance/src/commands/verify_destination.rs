@@ -14,11 +14,11 @@ use phantom::{Exam, PhantomImage, Size};
 
 use crate::analysis::Analyst;
 use crate::cli::VerifyDestinationArgs;
+use crate::commands::config::open_model;
 use crate::commands::progress::Progress;
 use crate::commands::{objects, print_json, runtime};
 use crate::config::{Config, ConfigErrors};
 use crate::exit_code::Exit;
-use crate::model::Model;
 use crate::report::{AnalyzedFile, Method};
 use outcome::{Committed, Verification, VerifiedObject};
 
@@ -77,8 +77,8 @@ struct Made {
 
 /// Scores the exam as the device would, and writes the objects of `kinds` into `folder`.
 fn make(config: &Config, folder: &Path, paths: &[PathBuf], kinds: &[ResultKind]) -> anyhow::Result<Vec<Made>> {
-    let opened = Model::open(&config.model).and_then(|model| model.ready(config.engine.threads));
-    let scorer = opened.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let ready = open_model(config)?.ready(config.engine.threads);
+    let scorer = ready.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
     let mut analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, false)?;
     let mut heatmaps = Vec::new();
     let mut analyzed = Vec::new();

@@ -6,7 +6,7 @@ use super::table::{code, table};
 use crate::config::DEFAULT_TOML;
 
 /// A key and what it decides. Destinations have no default worth printing.
-const KEYS: [(&str, &str); 27] = [
+const KEYS: [(&str, &str); 28] = [
     ("receiver.listen", "address and port"),
     ("receiver.ae_title", "AE title"),
     ("receiver.called_ae_checked", "must a requestor call us by it?"),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str); 27] = [
     ("receiver.instance_timeout_ms", "longest time for one instance"),
     ("receiver.instance_bytes_max", "largest instance"),
     ("receiver.disk_free_bytes_min", "free space below which A700 is answered"),
+    ("receiver.commitment_answered", "are requests for storage commitment answered?"),
     ("eligibility.accept_secondary_capture", "digitised film"),
     ("eligibility.implants", "breasts with an implant"),
     ("eligibility.repeated_views", "several images of one view"),
@@ -45,9 +46,9 @@ pub(super) fn section() -> String {
 `mamoru config default` prints all keys with their explanation. These change what this statement says:
 
 {}
-A destination (`[[destinations]]`) has `name`, `address` (host and port), `called_ae`, `calling_ae` (ours; the receiver's when
-left out), `objects` (kinds of section 7; left out: summary and heatmap), `concurrency`, `retry` and `timeouts`; or `folder` in place
-of the DICOM keys.
+A destination (`[[destinations]]`) has a `name`, one way (`address`, `called_ae` and `calling_ae`; `stow`; `post`; or `folder`), `objects`
+(kinds of section 7, in lists of kinds that stand for each other), `senders` (only studies of these AE titles), `commitment`,
+`commitment_wait_ms`, `concurrency`, `retry` and `timeouts`.
 ",
         table(["key", "default", "meaning"], rows)
     )
