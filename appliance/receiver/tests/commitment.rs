@@ -347,10 +347,10 @@ fn a_report_that_is_not_answered_here_is_sent_elsewhere_until_it_is() {
             &[Status::SUCCESS],
         ),
         (
-            "asked for something else",
+            "never said a word",
             |peer| {
                 read_report(peer, LITTLE);
-                assert_eq!(peer.release(), Reply::Released);
+                assert_eq!(peer.reply(), Reply::Aborted([2, 0]));
             },
             &[Status::PROCESSING_FAILURE, Status::SUCCESS],
         ),
@@ -359,6 +359,7 @@ fn a_report_that_is_not_answered_here_is_sent_elsewhere_until_it_is() {
         let unit = Unit::answering(statuses);
         let device = Device::new(|config| {
             answering(config);
+            config.idle_timeout_ms = 2000;
             config.commitment_report_to = [(AeTitle::parse("UNIT").unwrap(), unit.address)].into();
         });
         let mut peer = associate(&device);
