@@ -47,13 +47,13 @@ fn the_built_in_exam_comes_out_scored_and_delivered() {
         array(&study["breasts"]).iter().map(|breast| (&breast["laterality"], &breast["images"])).collect();
     assert_eq!(breasts, [(&"R".into(), &2.into()), (&"L".into(), &2.into())]);
     let deliveries = array(&study["deliveries"]);
-    // Summary and four heat maps to the PACS; these and the report into the folder.
+    // Summary and four heat maps to the PACS; these, both reports, two structured reports and four presentation states into the folder.
     assert_eq!(deliveries.len(), 18);
     for delivery in deliveries {
         assert_eq!((&delivery["state"], &delivery["attempts"]), (&"delivered".into(), &1.into()), "{delivery}");
         assert_eq!(delivery["received"], true, "{delivery}");
     }
-    assert_eq!(std::fs::read_dir(folder.path().join("results")).unwrap().count(), 6);
+    assert_eq!(std::fs::read_dir(folder.path().join("results")).unwrap().count(), 13);
     let memory = report["memory_bytes_max"].as_u64().unwrap();
     assert!(memory < 3 << 29, "{} MiB", memory >> 20);
 }
