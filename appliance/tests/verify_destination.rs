@@ -17,6 +17,7 @@ use tokio::sync::watch;
 struct Pacs {
     address: SocketAddr,
     queue: Queue,
+    state: StateDir,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
 }
@@ -28,10 +29,10 @@ impl Pacs {
         let (queue, _) = Queue::open(&state, &reread, UnixMillis(0)).unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let config = ReceiverConfig { listen, ae_title: "PACS".into(), disk_free_bytes_min, ..Default::default() };
-        let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state)).unwrap();
+        let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state.clone())).unwrap();
         let (address, stop) = (receiver.local_addr(), watch::Sender::new(false));
         runtime.spawn(receiver.run(stop.subscribe()));
-        Self { address, queue, _stop: stop, _runtime: runtime }
+        Self { address, queue, state, _stop: stop, _runtime: runtime }
     }
 }
 
@@ -86,6 +87,11 @@ fn a_pacs_is_shown_what_it_would_get_and_the_next_kind_goes_where_one_is_not_acc
     ];
     assert_eq!(outcomes(&report), expected);
     assert_eq!(pacs.queue.counts().unwrap().waiting, 9);
+    for record in pacs.queue.waiting(9).unwrap().iter().skip(4) {
+        let file = std::fs::read(pacs.state.spool().join(&record.received.spool.name)).unwrap();
+        let says = |words: &str| file.windows(words.len()).any(|window| window == words.as_bytes());
+        assert!(says(domain::SYNTHETIC_NOTICE), "{}", record.received.sop_class);
+    }
     assert!(!folder.path().join("state").exists(), "no state is begun");
     // The same objects again: a PACS that has them has nothing new.
     let again = verify("pacs", &config, &[]);

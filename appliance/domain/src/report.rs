@@ -12,6 +12,9 @@ use crate::{
     UnixMillis, View,
 };
 
+/// [`NOTICE`], for the results of an exam that was computed to try something out.
+pub const SYNTHETIC_NOTICE: &str = "Synthetic test exam, of no patient. Research use only, not a medical device.";
+
 /// All views that are scored: those of a screening examination, in the order in which reports name them.
 pub const EXPECTED_VIEWS: [(Laterality, View); 4] = [
     (Laterality::Right, View::CranioCaudal),
@@ -116,6 +119,9 @@ pub struct StudyReport {
     /// The structured reports of the revision before, which those of this one replace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub predecessors: Vec<Document>,
+    /// Is it of an exam that was computed to try something out? Every object then says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub synthetic: bool,
 }
 
 impl StudyReport {
@@ -153,7 +159,14 @@ impl StudyReport {
             missing_views,
             images,
             predecessors: Vec::new(),
+            synthetic: false,
         }
+    }
+
+    /// What every object of it says first.
+    #[must_use]
+    pub const fn notice(&self) -> &'static str {
+        if self.synthetic { SYNTHETIC_NOTICE } else { NOTICE }
     }
 
     /// Names what the report says: equal for equal results, however long they took to compute. Result objects derive

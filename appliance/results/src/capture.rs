@@ -5,7 +5,7 @@ use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use domain::findings::ModelId;
-use domain::{ImageFinding, NOTICE, ReportedImage, ResultKind, Sop, StudyReport};
+use domain::{ImageFinding, ReportedImage, ResultKind, Sop, StudyReport};
 use drawing::Picture;
 
 use crate::civil::Civil;
@@ -90,7 +90,7 @@ impl Capture<'_> {
     fn comments(&self) -> String {
         let revision = wording::supersedes(self.report).map(|text| format!("{text}."));
         let untrained = self.model().and_then(wording::untrained).map(|text| format!("{text}."));
-        let first = [Some(NOTICE.to_owned()), revision, untrained].into_iter().flatten();
+        let first = [Some(self.report.notice().to_owned()), revision, untrained].into_iter().flatten();
         first.chain(self.comments.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 

@@ -4,7 +4,7 @@
 //! what receives it joins it to its patient.
 
 use contract::{Digest, Uid};
-use domain::{BreastFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, ResultKind, StudyReport, StudyState};
+use domain::{BreastFinding, InstanceOutcome, Laterality, ReportedImage, ResultKind, StudyReport, StudyState};
 use serde_json::{Value, json};
 
 use crate::civil::Civil;
@@ -153,7 +153,7 @@ const fn observation_status(state: StudyState) -> &'static str {
 }
 
 fn observation(report: &StudyReport, code: Code, side: Option<Laterality>, meaning: Option<&str>) -> Value {
-    let note: Vec<&str> = [NOTICE].into_iter().chain(meaning).collect();
+    let note: Vec<&str> = [report.notice()].into_iter().chain(meaning).collect();
     let mut resource = json!({
         "resourceType": "Observation",
         "status": observation_status(report.state),
@@ -185,7 +185,7 @@ fn of_device(report: &StudyReport) -> Value {
             {"type": {"text": "software"}, "value": env!("CARGO_PKG_VERSION")},
         ],
         "property": properties.collect::<Vec<_>>(),
-        "note": [{"text": NOTICE}],
+        "note": [{"text": report.notice()}],
     })
 }
 

@@ -65,7 +65,7 @@ fn draw(
     let lines = words(report, number, image, finding);
     let lines: Vec<String> = lines.iter().flat_map(|line| page::wrapped(line, room, 2)).collect();
     let top = BANNER_ROWS + TITLE_ROWS + LINE_ROWS * lines.len() as u32 + GAP_ROWS;
-    let mut page = page::blank(columns, top + picture_rows + MARGIN);
+    let mut page = page::blank(report, columns, top + picture_rows + MARGIN);
     let untrained = wording::untrained(&finding.model);
     // What stands beside the title in its place has no room for both.
     let verdict = if untrained.is_none() { marks::verdict(finding).to_uppercase() } else { String::new() };

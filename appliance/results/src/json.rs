@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use domain::findings::{ImageTimings, ModelId};
-use domain::{BreastFinding, ImageNote, InstanceOutcome, Laterality, NOTICE, StudyReport, StudyState, Trigger, View};
+use domain::{BreastFinding, ImageNote, InstanceOutcome, Laterality, StudyReport, StudyState, Trigger, View};
 use serde::{Deserialize, Serialize};
 
 use crate::marks;
@@ -12,7 +12,7 @@ use crate::marks;
 /// The whole document: `{"notice", "studies": [StudyJson]}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DocumentJson {
-    /// [`NOTICE`].
+    /// [`crate::NOTICE`].
     pub notice: Cow<'static, str>,
     /// One study where the document is delivered, any number where a command writes it.
     pub studies: Vec<StudyJson>,
@@ -77,7 +77,7 @@ pub struct DocumentJson {
 /// apply: only commands set the first two, and they have no trigger and no state. `model` and `engine` are null where no image was scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyJson {
-    /// [`NOTICE`]: a study that is cut out of its document still says it.
+    /// [`StudyReport::notice`]: a study that is cut out of its document still says it.
     pub notice: Cow<'static, str>,
     /// Study Instance UID; `None` for files without a readable header.
     pub study: Option<String>,
@@ -183,7 +183,7 @@ impl StudyJson {
             })
             .collect();
         Self {
-            notice: NOTICE.into(),
+            notice: report.notice().into(),
             study: Some(report.study.0.as_str().to_owned()),
             revision: report.revision,
             trigger: Some(report.trigger),

@@ -3,9 +3,7 @@
 use contract::manifest::ModelLabel;
 use contract::{HotSpot, Point, Ring, Target};
 use domain::findings::{Call, ModelId};
-use domain::{
-    BreastFinding, ImageFinding, InstanceOutcome, Laterality, NOTICE, ReportedImage, StudyReport, StudyState, Tally,
-};
+use domain::{BreastFinding, ImageFinding, InstanceOutcome, Laterality, ReportedImage, StudyReport, StudyState, Tally};
 
 use crate::wording;
 
@@ -99,7 +97,7 @@ pub(crate) fn rule(finding: &ImageFinding) -> String {
 
 /// The whole result in words: notice, scores, what is missing, rule.
 pub(crate) fn summary(report: &StudyReport, marks: &[Mark<'_>]) -> String {
-    let mut parts = vec![NOTICE.to_owned()];
+    let mut parts = vec![report.notice().to_owned()];
     parts.extend(wording::supersedes(report).map(|text| format!("{text}.")));
     if report.state == StudyState::Provisional {
         parts.push(format!("{}.", wording::state(report.state)));

@@ -1,5 +1,6 @@
 //! What all pages look like.
 
+use domain::StudyReport;
 use drawing::{Colour, Picture, Size};
 
 use crate::wording;
@@ -20,10 +21,16 @@ const TEXT_CHARACTERS_MAX: usize = 4_096;
 pub(crate) const BANNER_ROWS: u32 = 64;
 
 /// An empty page with the banner on top. At least 900 columns hold the banner.
-pub(crate) fn blank(columns: u32, rows: u32) -> Picture {
+pub(crate) fn blank(report: &StudyReport, columns: u32, rows: u32) -> Picture {
     let mut page = Picture::new(columns, rows, BACKGROUND);
     page.fill(0, 0, columns, BANNER_ROWS, WARNING);
-    centred(&mut page, 0, columns, 12, wording::BANNER, Size::Large, BACKGROUND);
+    if report.synthetic {
+        for (top, text) in [(6, wording::SYNTHETIC), (34, wording::BANNER)] {
+            centred(&mut page, 0, columns, top, text, Size::Normal, BACKGROUND);
+        }
+    } else {
+        centred(&mut page, 0, columns, 12, wording::BANNER, Size::Large, BACKGROUND);
+    }
     page
 }
 

@@ -109,7 +109,7 @@ fn words(report: &StudyReport, mark: &Mark<'_>) -> Vec<InMemDicomObject> {
     let revision = wording::supersedes(report);
     let untrained = wording::untrained(&mark.finding.model).map(str::to_owned);
     let rule = Some(marks::rule(mark.finding));
-    let notice = [Some(NOTICE.to_owned()), untrained, revision, rule, Some(wording::meaning_of(mark.finding))];
+    let notice = [Some(report.notice().to_owned()), untrained, revision, rule, Some(wording::meaning_of(mark.finding))];
     let center = mark.center();
     let object = |lines: &[String], x: f64, y: f64| {
         let lines: Vec<String> = lines.iter().map(|line| drawing::clipped(line, 200)).collect();

@@ -71,7 +71,7 @@ fn comments(report: &StudyReport) -> Vec<String> {
 }
 
 fn draw(report: &StudyReport) -> Picture {
-    let mut page = page::blank(COLUMNS, ROWS);
+    let mut page = page::blank(report, COLUMNS, ROWS);
     draw_title(&mut page, report);
     for (side, left) in [(Laterality::Right, MARGIN), (Laterality::Left, COLUMNS - MARGIN - CARD_COLUMNS)] {
         draw_breast(&mut page, report, side, left);

@@ -10,6 +10,8 @@ use crate::marks;
 
 /// Stands on top of every page.
 pub(crate) const BANNER: &str = "RESEARCH USE ONLY - NOT A MEDICAL DEVICE";
+/// Stands above it on pages of an exam that was computed to try something out.
+pub(crate) const SYNTHETIC: &str = "SYNTHETIC TEST EXAM - OF NO PATIENT";
 /// Stands beside every score of a model that never saw an image.
 pub(crate) const UNTRAINED: &str = "UNTRAINED: SCORES MEAN NOTHING";
 /// Stands beside the scores of a model without a calibration.

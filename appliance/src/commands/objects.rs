@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use contract::{Digest, Uid, transfer_syntax};
 use domain::{
     AeTitle, AssemblyPolicy, InstanceKey, InstanceRecord, ReceivedInstance, ReportedImage, ResultKind, StoredFile,
-    StudyKey, StudyPolicy, UnixMillis, report_at_once,
+    StudyKey, StudyPolicy, StudyReport, UnixMillis, report_at_once,
 };
 use results::{ResultObject, Settings, for_each_object};
 
@@ -27,17 +27,28 @@ pub(super) fn write(
     heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
 ) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("folder {} cannot be made", folder.display()))?;
-    for_each(files, method, (&ResultKind::ALL, settings), heatmap, &mut |object: ResultObject| {
+    let wanted = Wanted { kinds: &ResultKind::ALL, settings, synthetic: false };
+    for_each(files, method, &wanted, heatmap, &mut |object: ResultObject| {
         let path = folder.join(&object.file_name);
         fs::write(&path, &object.bytes).with_context(|| format!("{} cannot be written", path.display()))
     })
 }
 
-/// Makes the objects of these kinds of each study among `files`, and gives each to `sink`.
+/// Which objects are made, and what they say of themselves.
+pub(super) struct Wanted<'a> {
+    /// Which kinds.
+    pub kinds: &'a [ResultKind],
+    /// What a site decides about them.
+    pub settings: Settings,
+    /// Is the exam computed, to try something out?
+    pub synthetic: bool,
+}
+
+/// Makes the objects that are wanted of each study among `files`, and gives each to `sink`.
 pub(super) fn for_each(
     files: &[AnalyzedFile],
     method: &Method<'_>,
-    (kinds, settings): (&[ResultKind], Settings),
+    wanted: &Wanted<'_>,
     heatmap: &dyn Fn(usize) -> Option<Vec<u8>>,
     sink: &mut dyn FnMut(ResultObject) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -51,7 +62,8 @@ pub(super) fn for_each(
     let policy = StudyPolicy { assembly, eligibility: *method.policy };
     let png = |image: &ReportedImage| heatmap(image.spool_name.parse().ok()?);
     for (study, records) in studies {
-        for_each_object(&report_at_once(&study, &records, &policy), kinds, settings, &png, sink)?;
+        let report = StudyReport { synthetic: wanted.synthetic, ..report_at_once(&study, &records, &policy) };
+        for_each_object(&report, wanted.kinds, wanted.settings, &png, sink)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use phantom::{Exam, PhantomImage, Size};
 use crate::analysis::Analyst;
 use crate::cli::VerifyDestinationArgs;
 use crate::commands::config::open_model;
+use crate::commands::objects::Wanted;
 use crate::commands::progress::Progress;
 use crate::commands::{objects, print_json, runtime};
 use crate::config::{Config, ConfigErrors};
@@ -95,7 +96,8 @@ fn make(config: &Config, folder: &Path, paths: &[PathBuf], kinds: &[ResultKind])
     };
     let heatmap = |index: usize| heatmaps.get(index).cloned().flatten();
     let mut made = Vec::new();
-    objects::for_each(&analyzed, &method, (kinds, config.results), &heatmap, &mut |object| {
+    let wanted = Wanted { kinds, settings: config.results, synthetic: true };
+    objects::for_each(&analyzed, &method, &wanted, &heatmap, &mut |object| {
         let path = folder.join(&object.file_name);
         fs::write(&path, &object.bytes).with_context(|| format!("{} cannot be written", path.display()))?;
         let (kind, file_name, sop) = (object.kind, object.file_name, object.sop);

@@ -91,14 +91,13 @@ fn section<T: DeserializeOwned + Serialize + Default>(table: &mut Table, name: &
 fn overlay<T: DeserializeOwned + Serialize + Default>(given: Table, name: &str, errors: &mut Vec<String>) -> T {
     let Ok(mut table) = Table::try_from(T::default()) else { return T::default() };
     for (key, value) in given {
-        if !table.contains_key(&key) {
-            errors.push(format!("{name}.{key}: unknown key"));
-            continue;
-        }
         let mut tried = table.clone();
         tried.insert(key.clone(), value);
         match tried.clone().try_into::<T>() {
             Ok(_) => table = tried,
+            Err(error) if error.message().starts_with("unknown field") => {
+                errors.push(format!("{name}.{key}: unknown key"));
+            }
             Err(error) => errors.push(format!("{name}.{key}: {}", error.message())),
         }
     }
@@ -241,6 +240,18 @@ mod tests {
         assert_eq!(default.keys().collect::<Vec<_>>(), ["log", "model", "state_dir"]);
         for key in known_keys().unwrap().keys() {
             assert!(DEFAULT_TOML.contains(&format!("# {key} = ")), "{key} is not explained");
+        }
+    }
+
+    #[test]
+    fn keys_without_a_default_are_read_and_every_section_refuses_what_it_does_not_know() {
+        let config = parse("[assembly]\naggregation = \"max\"").unwrap();
+        assert_eq!(config.assembly.aggregation, Some(domain::Aggregation::Max));
+        let wrong = parse("[assembly]\naggregation = \"median\"").unwrap_err();
+        assert!(wrong.0[0].starts_with("assembly.aggregation: unknown variant"), "{wrong}");
+        for section in ["receiver", "decoding", "eligibility", "assembly", "engine", "results", "retention"] {
+            let errors = parse(&format!("[{section}]\ncolour = 1")).unwrap_err();
+            assert_eq!(errors.0, [format!("{section}.colour: unknown key")]);
         }
     }
 

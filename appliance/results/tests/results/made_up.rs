@@ -118,6 +118,7 @@ pub fn report() -> StudyReport {
         },
         last_received_at: UnixMillis(1_767_225_599_042),
         predecessors: Vec::new(),
+        synthetic: false,
     }
 }
 

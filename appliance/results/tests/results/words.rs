@@ -138,3 +138,19 @@ fn pages_say_verdict_and_orientation() {
         assert_eq!(oriented(odd), plain, "{odd:?}");
     }
 }
+
+#[test]
+fn every_object_of_a_synthetic_exam_says_that_it_is_of_no_patient() {
+    let real = calibrated();
+    let synthetic = StudyReport { synthetic: true, ..real.clone() };
+    for (object, of_real) in every(&synthetic).iter().zip(every(&real)) {
+        assert!(contains(object, domain::SYNTHETIC_NOTICE), "{object:?}");
+        assert!(!contains(&of_real, "ynthetic"), "{of_real:?}");
+        let uids = (object.sop.as_ref().map(|sop| &sop.instance), of_real.sop.as_ref().map(|sop| &sop.instance));
+        assert!(uids == (None, None) || uids.0 != uids.1, "{object:?}");
+    }
+    // On the page itself too: its banner has other pixels.
+    let [page, other] = [&synthetic, &real].map(|report| crate::made_up::one(report, ResultKind::Summary).bytes);
+    let banner = |bytes: &[u8]| bytes[bytes.len() - 1000 * 1400 * 3..][..1000 * 64 * 3].to_vec();
+    assert_ne!(banner(&page), banner(&other));
+}
