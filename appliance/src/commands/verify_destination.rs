@@ -4,6 +4,7 @@ mod outcome;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use commitment::Request;
@@ -25,6 +26,9 @@ use outcome::{Committed, Verification, VerifiedObject};
 
 /// Another exam than that of `mamoru demo`.
 const EXAM_SEED: u64 = 2;
+/// When its images count as received, in seconds since 1970: the same each time, so that a destination that has its results has
+/// nothing new.
+const RECEIVED_SECONDS: u64 = 1_767_268_800;
 
 /// Sends the results of a synthetic exam to one destination, on the ways and in the order that its profile gives, once.
 /// Nothing is queued, and a running device is not touched.
@@ -40,7 +44,7 @@ pub fn run(arguments: &VerifyDestinationArgs) -> anyhow::Result<Exit> {
     let exam = Exam::new(EXAM_SEED, Size::Full);
     let mut progress = Progress::new();
     progress.show("drawing the synthetic exam");
-    let paths = exam.write_into(folder.path()).context("the synthetic exam cannot be written")?;
+    let paths = write(&exam, folder.path()).context("the synthetic exam cannot be written")?;
     progress.show("scoring it");
     let kinds: Vec<ResultKind> = destination.objects().kinds().collect();
     let made = make(&config, folder.path(), &paths, &kinds)?;
@@ -67,6 +71,16 @@ fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a DestinationCon
     // What is no name at all is not repeated.
     let name = DestinationName::parse(name).map_or_else(|_| String::new(), |name| format!(" {name}"));
     Err(ConfigErrors(vec![format!("there is no destination{name}; the configuration has: {known}")]).into())
+}
+
+/// Writes the exam's files as if they had come at [`RECEIVED_SECONDS`].
+fn write(exam: &Exam, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let paths = exam.write_into(folder)?;
+    let received = UNIX_EPOCH + Duration::from_secs(RECEIVED_SECONDS);
+    for path in &paths {
+        fs::File::options().write(true).open(path)?.set_modified(received)?;
+    }
+    Ok(paths)
 }
 
 /// An object that was made of the exam.

@@ -20,7 +20,10 @@ pub(super) fn section() -> String {
     let rows =
         REASONS.map(|(reason, name)| [format!("{reason:04X} {name}"), fate(&judge_commitment(reason)).to_owned()]);
     let rows = rows.into_iter().chain([
-        ["not named in the report".to_owned(), fate(&Commitment::Unknown { why: String::new() }).to_owned()],
+        [
+            "an object that the report does not mention".to_owned(),
+            fate(&Commitment::Unknown { why: String::new() }).to_owned(),
+        ],
         ["any other failure reason".to_owned(), fate(&judge_commitment(0xFFFF)).to_owned()],
     ]);
     let failures = table(["failure reason", "what is done"], rows);
