@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use commitment::{Report, Request, reason};
 use contract::Uid;
+use dimse::Status;
 use domain::{Commitment, Delivery, DestinationName, RetryPolicy, UnixMillis};
 use queue::{Queue, QueueError};
 use scu::{Association, Peer, ScuError, Timeouts};
@@ -14,6 +15,10 @@ use scu::{Association, Peer, ScuError, Timeouts};
 const SAME_ASSOCIATION_WAIT: Duration = Duration::from_secs(3);
 /// Reports that are taken on one association.
 const REPORTS_MAX: usize = 16;
+
+/// Statuses of those that accept the SOP class and do not serve it.
+const NOT_OFFERED: [Status; 4] =
+    [Status::NO_SUCH_CLASS, Status::SOP_CLASS_NOT_SUPPORTED, Status::NO_SUCH_ACTION, Status::UNRECOGNIZED_OPERATION];
 
 /// How asking ended.
 #[derive(Debug)]
@@ -47,7 +52,11 @@ pub async fn ask(peer: &Peer, timeouts: Timeouts, request: &Request) -> Asked {
         Ok(status) => {
             // The answer stands, however the association ends.
             let _ = association.release().await;
-            return Asked::Declined { why: format!("destination answered the request for commitment with {status}") };
+            return if NOT_OFFERED.contains(&status) {
+                Asked::NotOffered
+            } else {
+                Asked::Declined { why: format!("destination answered the request for commitment with {status}") }
+            };
         }
         Err(error) => {
             association.abort().await;

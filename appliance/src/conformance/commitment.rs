@@ -44,7 +44,8 @@ Transaction UID, whoever sends it, and is answered with 0000 once it is recorded
 `commitment_wait_ms` ({wait_ms} by default). A result is delivered when it is committed, and not before.
 
 {failures}
-A destination that does not accept the SOP class has its results parked.
+A destination that does not accept the SOP class, or answers N-ACTION with 0118, 0122, 0123 or 0211, has its results parked; with any
+other failure status it is asked again.
 
 ### 5.2 As SCP
 

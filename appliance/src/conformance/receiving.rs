@@ -180,7 +180,7 @@ fn statuses() -> String {
             Status::SUCCESS,
             "success",
             "the instance is on disk and in the queue, or was there before with the same bytes",
-            "it may be removed",
+            "nothing more; what it does with its own copy is for an archive to say",
         ),
         (
             Status::OUT_OF_RESOURCES,
@@ -213,7 +213,12 @@ fn statuses() -> String {
             "the SOP class is not that of the presentation context",
             "do not send it again as it is",
         ),
-        (Status::UNRECOGNIZED_OPERATION, "unrecognized operation", "neither C-ECHO nor C-STORE", "do not ask again"),
+        (
+            Status::UNRECOGNIZED_OPERATION,
+            "unrecognized operation",
+            "a service that is not offered, or that is switched off",
+            "do not ask again",
+        ),
     ];
     let rows =
         rows.map(|(status, meaning, when, sender)| [status.to_string(), meaning.into(), when.into(), sender.into()]);

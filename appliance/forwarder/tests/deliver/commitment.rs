@@ -120,13 +120,17 @@ fn one_that_never_answers_is_asked_again_with_a_new_transaction() {
 
 #[test]
 fn one_that_does_not_offer_commitment_is_told_apart() {
-    let sender = Sender::new();
-    let double = Double::start(&[CAPTURE], |_| Answer::LATER);
-    sender.report(1, 1, "pacs", CAPTURE);
-    sender.forward(committing(&double));
-    sender.wait_for("a person is asked", |counts| counts.deliveries_parked == 1);
-    let parked = sender.deliveries().remove(0);
-    assert_eq!(parked.last_error.as_deref(), Some("destination does not offer storage commitment"));
+    // It does not know the class; or it does, and answers 0211.
+    let off = || Answer { status: Status::UNRECOGNIZED_OPERATION, report: None };
+    for double in [Double::start(&[CAPTURE], |_| Answer::LATER), Double::start(CLASSES, move |_| off())] {
+        let sender = Sender::new();
+        sender.report(1, 1, "pacs", CAPTURE);
+        sender.forward(committing(&double));
+        sender.wait_for("a person is asked", |counts| counts.deliveries_parked == 1);
+        let parked = sender.deliveries().remove(0);
+        assert_eq!(parked.last_error.as_deref(), Some("destination does not offer storage commitment"));
+        assert!(double.seen.lock().unwrap().asked.len() <= 1);
+    }
 }
 
 #[test]
