@@ -15,9 +15,9 @@ import sys
 import tempfile
 import threading
 
-from check_stow import plugin
-from device import Device, Program, free_port, orthanc_program, rest
+from device import Device, free_port, rest
 from interop import assert_exam
+from orthanc import Orthanc, dicomweb_plugin, orthanc_program
 
 OBJECTS = '["summary", "heatmap", "cad_sr", "comprehensive_sr", "presentation_state"]'
 # A summary, four heat maps, two structured reports and four presentation states; an untrained model marks nothing in these.
@@ -61,29 +61,9 @@ class Post(http.server.BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def orthanc_settings(folder: pathlib.Path, web: int, dicom: int) -> pathlib.Path:
-    """Orthanc's configuration file: DICOM, DICOMweb, and no transfer syntax or SOP class refused."""
-    config = folder / "orthanc.json"
-    config.write_text(
-        json.dumps({
-            "Name": "archive",
-            "StorageDirectory": str(folder / "storage"),
-            "IndexDirectory": str(folder / "storage"),
-            "HttpPort": web,
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "DicomPort": dicom,
-            "DicomAet": "ORTHANC",
-            "Plugins": [str(plugin())],
-            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-        })
-    )
-    return config
-
-
 def main() -> None:
     program, write_exam = sys.argv[1:]
-    if not (orthanc_program() and plugin()):
+    if not (orthanc_program() and dicomweb_plugin()):
         print("not run: the device with every kind of destination: Orthanc or its DICOMweb plugin is not installed")
         return
     with tempfile.TemporaryDirectory() as name, Documents() as documents:
@@ -91,24 +71,23 @@ def main() -> None:
         (folder / "exam").mkdir()
         written = subprocess.run([write_exam, folder / "exam"], check=True, capture_output=True, text=True)
         exam = [pathlib.Path(line) for line in written.stdout.splitlines()]
-        web, dicom = free_port(), free_port()
-        more = f"""
-            commitment = "required"
-            objects = {OBJECTS}
-            [[destinations]]
-            name = "web"
-            stow = {{ url = "http://127.0.0.1:{web}/dicom-web" }}
-            objects = {OBJECTS}
-            retry = {{ first_ms = 200, longest_ms = 1000, attempts_max = 5 }}
-            [[destinations]]
-            name = "documents"
-            post = {{ url = "http://127.0.0.1:{documents.server_address[1]}/results" }}
-            objects = ["json", "fhir"]
-            retry = {{ first_ms = 200, longest_ms = 1000, attempts_max = 5 }}
-        """
-        with Program(orthanc_program(), orthanc_settings(folder, web, dicom), log=folder / "orthanc.log") as archive:
-            archive.wait_until_listening(web)
-            archive.wait_until_listening(dicom)
+        dicom = free_port()
+        with Orthanc(folder, dicom=dicom, web=True) as archive:
+            web = archive.http
+            more = f"""
+                commitment = "required"
+                objects = {OBJECTS}
+                [[destinations]]
+                name = "web"
+                stow = {{ url = "http://127.0.0.1:{web}/dicom-web" }}
+                objects = {OBJECTS}
+                retry = {{ first_ms = 200, longest_ms = 1000, attempts_max = 5 }}
+                [[destinations]]
+                name = "documents"
+                post = {{ url = "http://127.0.0.1:{documents.server_address[1]}/results" }}
+                objects = ["json", "fhir"]
+                retry = {{ first_ms = 200, longest_ms = 1000, attempts_max = 5 }}
+            """
             with Device(program, folder, "ORTHANC", dicom, more) as device:
                 # Orthanc reports on an association of its own, to where it knows the device.
                 modality = {"AET": "MAMORU", "Host": "127.0.0.1", "Port": device.port}

@@ -19,13 +19,8 @@ import tempfile
 import threading
 import urllib.request
 
-from device import Program, free_port
-from interop import orthanc_program
+from orthanc import Orthanc, dicomweb_plugin, orthanc_program
 from pydicom import dcmread
-
-PLUGINS = [pathlib.Path("/usr/share/orthanc/plugins"), pathlib.Path("/usr/lib/orthanc")]
-PLUGIN = "libOrthancDicomWeb.so"
-
 
 class Archive:
     """A running Orthanc."""
@@ -53,29 +48,6 @@ class Archive:
         return found
 
 
-def plugin() -> pathlib.Path | None:
-    """The plugin's file, where there is one."""
-    return next((folder / PLUGIN for folder in PLUGINS if (folder / PLUGIN).exists()), None)
-
-
-def settings(folder: pathlib.Path, port: int, more: dict) -> pathlib.Path:
-    """Orthanc's configuration file."""
-    config = folder / "orthanc.json"
-    common = {
-        "Name": "archive",
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
-        "HttpPort": port,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomServerEnabled": False,
-        "Plugins": [str(plugin())],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-    }
-    config.write_text(json.dumps(common | more))
-    return config
-
-
 def stow(program: str, url: str, files: list[pathlib.Path], ca: object = "-", authorization: object = "-") -> list[str]:
     """What the check and each of the files ended with."""
     command = [str(word) for word in (program, url, ca, authorization, *files)]
@@ -98,10 +70,8 @@ def assert_stored(archive: Archive, url: str, program: str, files: list[pathlib.
 
 def in_the_clear(program: str, folder: pathlib.Path, files: list[pathlib.Path]) -> str:
     """On this machine itself, as beside an archive."""
-    port = free_port()
-    with Program(orthanc_program(), settings(folder, port, {}), log=folder / "orthanc.log") as server:
-        server.wait_until_listening(port)
-        archive = Archive(port)
+    with Orthanc(folder, web=True) as server:
+        archive = Archive(server.http)
         # Where nobody listens to objects: nothing is taken.
         for answer in stow(program, f"{archive.url}/nowhere", files[:1])[1:]:
             assert answer.startswith("Unreachable") and "404" in answer, answer
@@ -157,20 +127,19 @@ class TlsConnection(socketserver.BaseRequestHandler):
 
 def over_tls(program: str, folder: pathlib.Path, files: list[pathlib.Path]) -> str:
     """With a certificate of an authority of its own, and a password."""
-    port, ca, other = free_port(), folder / "ca.pem", folder / "other.pem"
+    ca, other = folder / "ca.pem", folder / "other.pem"
     certificate = signed_for_loopback(folder, ca)
     new_authority(other, folder / "other.key")
     password = base64.b64encode(b"mamoru:only-for-this-test").decode()
     token, wrong = folder / "authorization", folder / "wrong"
     token.write_text(f"Basic {password}\n")
     wrong.write_text(f"Basic {base64.b64encode(b'mamoru:wrong').decode()}\n")
-    more = {"AuthenticationEnabled": True, "RegisteredUsers": {"mamoru": "only-for-this-test"}}
+    users = {"mamoru": "only-for-this-test"}
     with (
-        Program(orthanc_program(), settings(folder, port, more), log=folder / "orthanc.log") as server,
-        TlsFront(certificate, port) as front,
+        Orthanc(folder, web=True, AuthenticationEnabled=True, RegisteredUsers=users) as server,
+        TlsFront(certificate, server.http) as front,
     ):
-        server.wait_until_listening(port)
-        archive, url = Archive(port, {"Authorization": f"Basic {password}"}), "https://{}:{}/dicom-web"
+        archive, url = Archive(server.http, {"Authorization": f"Basic {password}"}), "https://{}:{}/dicom-web"
         named, by_address = url.format("localhost", front.server_address[1]), url.format(*front.server_address)
         for where, ca_file, authorization, words in [
             (by_address, ca, wrong, "401"),
@@ -226,7 +195,7 @@ def objects(write_results: str, folder: pathlib.Path) -> list[pathlib.Path]:
 
 def main() -> None:
     program, write_results = sys.argv[1:]
-    if not orthanc_program() or not plugin():
+    if not orthanc_program() or not dicomweb_plugin():
         print("not run: STOW-RS to Orthanc: orthanc or orthanc-dicomweb is not installed")
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,8 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from device import WAIT_SECONDS, Program, free_port, orthanc_program, rest, wait_for
+from device import WAIT_SECONDS, free_port, rest, wait_for
+from orthanc import Orthanc, orthanc_program
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation as MAMMOGRAM
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
@@ -211,24 +212,11 @@ def pynetdicom_as_scu(commit: str, receive: str, folder: pathlib.Path) -> str:
 
 def orthanc(commit: str, receive: str, folder: pathlib.Path) -> str:
     """Orthanc asks ours and is told on its own server; ours asks Orthanc and is told on our receiver."""
-    http, dicom, config = free_port(), free_port(), folder / "orthanc.json"
+    dicom = free_port()
     with Receive(receive, folder, f"ORTHANC=127.0.0.1:{dicom}") as device:
         modality = {"AET": "MAMORU", "Host": "127.0.0.1", "Port": device.port, "AllowStorageCommitment": True}
-        settings = {
-            "StorageDirectory": str(folder / "storage"),
-            "IndexDirectory": str(folder / "storage"),
-            "HttpPort": http,
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "DicomPort": dicom,
-            "DicomAet": "ORTHANC",
-            "DicomModalities": {"mamoru": modality},
-            "Plugins": [],
-        }
-        config.write_text(json.dumps(settings))
-        with Program(orthanc_program(), config, log=folder / "orthanc.log") as server:
-            server.wait_until_listening(http)
-            server.wait_until_listening(dicom)
+        with Orthanc(folder, dicom=dicom, DicomModalities={"mamoru": modality}) as server:
+            http = server.http
             entity = AE("MAMORU")
             entity.add_requested_context(MAMMOGRAM, ExplicitVRLittleEndian)
             for title, port in [("ORTHANC", dicom), ("MAMORU", device.port)]:

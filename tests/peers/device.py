@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import shutil
 import socket
 import subprocess
 import time
@@ -42,11 +41,6 @@ def rest(port: int, path: str, body: bytes | None = None, method: str | None = N
     with urllib.request.urlopen(request, timeout=120) as response:
         text = response.read()
     return json.loads(text) if text else None
-
-
-def orthanc_program() -> str | None:
-    """Debian puts it where only root looks."""
-    return shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
 
 
 class Program:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 
 import pydicom
 import transcode
-from device import Device, Program, free_port, orthanc_program, rest
+from device import Device, Program, free_port, rest
+from orthanc import Orthanc, orthanc_program
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -68,22 +69,9 @@ def assert_result(result: pydicom.Dataset, image: pydicom.Dataset) -> None:
 
 def orthanc(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str:
     """Orthanc has the exam, sends it, and gets the results into the same study."""
-    http, dicom, config = free_port(), free_port(), folder / "orthanc.json"
-    settings = {
-        "Name": "peer",
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
-        "HttpPort": http,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomPort": dicom,
-        "DicomAet": "ORTHANC",
-        "Plugins": [],
-    }
-    config.write_text(json.dumps(settings))
-    with Program(orthanc_program(), config, log=folder / "orthanc.log") as server:
-        server.wait_until_listening(http)
-        server.wait_until_listening(dicom)
+    dicom = free_port()
+    with Orthanc(folder, dicom=dicom) as server:
+        http = server.http
         with Device(program, folder, "ORTHANC", dicom) as device:
             modality = {"AET": "MAMORU", "Host": "127.0.0.1", "Port": device.port}
             rest(http, "/modalities/mamoru", json.dumps(modality).encode(), "PUT")
