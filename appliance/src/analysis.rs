@@ -86,7 +86,8 @@ impl Analyst {
             attributes: inspection.attributes,
             patient_study: inspection.patient_study,
         };
-        if header.attributes.series == Some(StudyKey(header.study.clone()).result_series()) {
+        let study = StudyKey(header.study.clone());
+        if header.attributes.series.as_ref().is_some_and(|series| study.is_result_series(series)) {
             return Analysis::of(Some(header), InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
         }
         let hint = self.use_patient_id.then(|| laterality_of_patient_id(&header.patient_study)).flatten();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{AeTitle, Aggregation};
+use results::FindingCode;
 use scu::{Peer, Timeouts};
 
 use crate::exit_code::EXIT_CODES_HELP;
@@ -35,8 +36,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Show results that are on their way, or try parked ones again
     Queue(QueueArgs),
+    /// Try out what a destination makes of result objects
+    Results(ResultsArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
+    /// Print the DICOM conformance statement of this software (Markdown)
+    Conformance,
     /// Decode one image for a supervising process
     #[command(hide = true)]
     DecodeWorker(DecodeWorkerArgs),
@@ -198,6 +203,37 @@ pub enum QueueCommand {
     },
 }
 
+/// `mamoru results`
+#[derive(Debug, Args)]
+pub struct ResultsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ResultsCommand,
+}
+
+/// `mamoru results ...`
+#[derive(Debug, Subcommand)]
+pub enum ResultsCommand {
+    /// Send a destination the results of a synthetic exam, as it would get those of a patient, and show what it answers
+    VerifyDestination(VerifyDestinationArgs),
+}
+
+/// `mamoru results verify-destination`
+#[derive(Debug, Args)]
+pub struct VerifyDestinationArgs {
+    /// The destination's name in the configuration
+    pub name: String,
+    /// The configuration that the destination stands in; without it the embedded default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Also send the synthetic images: a workstation shows marks only on images that it has
+    #[arg(long)]
+    pub images: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `mamoru config`
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
@@ -230,6 +266,12 @@ pub struct AnalyzeArgs {
     /// Write heat maps (PNG) and the report (report.json) into DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write every result object of each study into DIR: JSON, FHIR, Secondary Captures, structured reports, presentation states
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+    /// As what the Mammography CAD SR of --results codes a called region
+    #[arg(long, value_enum, default_value = "selected-region", requires = "results")]
+    pub finding_code: FindingCodeChoice,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
@@ -246,6 +288,24 @@ pub struct AnalyzeArgs {
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// [`FindingCode`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FindingCodeChoice {
+    /// What it is, but many workstations draw nothing for it
+    SelectedRegion,
+    /// What workstations draw
+    BreastDensity,
+}
+
+impl From<FindingCodeChoice> for FindingCode {
+    fn from(choice: FindingCodeChoice) -> Self {
+        match choice {
+            FindingCodeChoice::SelectedRegion => Self::SelectedRegion,
+            FindingCodeChoice::BreastDensity => Self::BreastDensity,
+        }
+    }
 }
 
 /// [`Aggregation`] on the command line.

@@ -6,12 +6,14 @@ pub mod decode_worker;
 pub mod demo;
 pub mod echo;
 mod files;
+mod objects;
 mod progress;
 pub mod queue;
 pub mod send;
 pub mod serve;
 pub mod status;
 mod study_text;
+pub mod verify_destination;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -48,6 +50,15 @@ fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
     serde_json::to_writer(&mut output, document)?;
     writeln!(output)?;
     Ok(output.flush()?)
+}
+
+/// Prints the DICOM conformance statement.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print_conformance() -> anyhow::Result<crate::exit_code::Exit> {
+    std::io::stdout().lock().write_all(crate::conformance::statement().as_bytes())?;
+    Ok(crate::exit_code::Exit::Success)
 }
 
 /// Says "no DICOM file in the input".

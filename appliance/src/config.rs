@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use decoding::WorkerLimits;
 use domain::eligibility::EligibilityPolicy;
-use domain::{AeTitle, AssemblyPolicy, DestinationName, RetryPolicy};
+use domain::{AeTitle, AssemblyPolicy, DestinationName};
 use forwarder::DestinationConfig;
 use receiver::ReceiverConfig;
-use scu::Timeouts;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelSource;
@@ -41,6 +40,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The model.
     pub model: ModelSource,
+    /// What result objects say and how.
+    pub results: results::Settings,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// Where results go.
@@ -81,17 +82,20 @@ pub struct EngineConfig {
     pub threads: usize,
 }
 
-/// How long things are kept.
+/// How long things are kept of studies that are reported and whose results are all delivered, in hours after the last
+/// arrival or delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionConfig {
-    /// Hours after the last arrival, for studies whose results are all delivered.
-    pub hours: u64,
+    /// Received images and heat maps.
+    pub images_hours: u64,
+    /// Results, and everything that is known of the study; not less than `images_hours`.
+    pub results_hours: u64,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { hours: 72 }
+        Self { images_hours: 72, results_hours: 90 * 24 }
     }
 }
 
@@ -106,6 +110,7 @@ impl Default for Config {
             assembly: AssemblyPolicy::default(),
             engine: EngineConfig::default(),
             model: ModelSource::default(),
+            results: results::Settings::default(),
             retention: RetentionConfig::default(),
             destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),
         }
@@ -113,17 +118,7 @@ impl Default for Config {
 }
 
 fn default_destination(name: DestinationName) -> DestinationConfig {
-    DestinationConfig {
-        name,
-        address: None,
-        called_ae: None,
-        calling_ae: None,
-        folder: Some(PathBuf::from("mamoru-data/reports")),
-        objects: None,
-        concurrency: 2,
-        retry: RetryPolicy::default(),
-        timeouts: Timeouts::default(),
-    }
+    DestinationConfig { folder: Some(PathBuf::from("mamoru-data/reports")), ..DestinationConfig::named(name) }
 }
 
 impl Config {

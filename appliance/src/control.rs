@@ -113,6 +113,9 @@ pub struct DestinationStatus {
     pub name: String,
     /// Results on their way.
     pub due: usize,
+    /// Results that it took and has not said yet that it keeps.
+    #[serde(default)]
+    pub uncommitted: usize,
     /// Results that need a person.
     pub parked: usize,
     /// Why the last try failed, where one is due or parked.
@@ -130,6 +133,9 @@ pub struct StudyLine {
     pub reported: usize,
     /// The last revision; 0 before the first.
     pub revision: u32,
+    /// As what it was given: `collecting` before the first, `provisional`, `final` or `revised`.
+    #[serde(default)]
+    pub state: domain::StudyState,
     /// When the last instance arrived, in milliseconds since 1970.
     pub last_received_at_ms: u64,
 }
@@ -145,13 +151,14 @@ pub struct DeliveryLine {
     pub study: String,
     /// Of which revision.
     pub revision: u32,
-    /// `json`, `summary` or `heatmap`.
+    /// Which object.
     pub kind: domain::ResultKind,
     /// Tries so far.
     pub attempts: u32,
     /// Why the last try failed.
     pub last_error: Option<String>,
-    /// `due`, `delivered` or `parked`, and since or from when.
+    /// Where it stands, and since or from when: `due`, `stored` or `committing` (taken, its commitment to be asked for or asked
+    /// for), `delivered`, `parked`, `standby` or `replaced` (of kinds that stand for each other).
     #[serde(flatten)]
     pub state: domain::DeliveryState,
 }

@@ -1,11 +1,14 @@
 //! The running appliance: receiver, scoring, reporting, forwarding and control, around one queue.
 
+mod commitment;
 mod control;
 mod reporting;
 mod scoring;
 
+use std::future::Future as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::analysis::Analyst;
 use crate::config::Config;
+use commitment::CommitmentDesk;
 use reporting::Reporter;
 use scoring::Scoring;
 
@@ -73,9 +77,11 @@ impl Device {
         log_recovery(&recovery);
         let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
         let (model, engine, aggregation) = (analyst.model(), analyst.engine(), analyst.aggregation());
-        let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
+        let desk = CommitmentDesk(forwarder.commitment_reports());
+        let receiver = Receiver::bind(config.receiver.clone(), queue.clone(), state.clone()).await?;
+        let receiver = receiver.with_commitment_sink(Arc::new(desk));
         let facts = Arc::new(Facts {
             address: receiver.local_addr(),
             ae_title: ae_title.as_str().to_owned(),
@@ -89,7 +95,7 @@ impl Device {
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
         let scoring = Scoring::new(analyst, queue.clone(), state.clone());
-        let reporter = Reporter::new(&config, aggregation, queue.clone(), state.clone());
+        let reporter = Reporter::new(&config, aggregation, (queue.clone(), state.clone()), receiver.traffic());
         let threads = vec![
             spawn("scoring", scoring, handle.clone(), stopped.clone(), Scoring::run)?,
             spawn("reporting", reporter, handle, stopped.clone(), Reporter::run)?,
@@ -161,20 +167,19 @@ enum Woken {
     ToStop,
 }
 
-/// Waits, on a thread of our own, for a change of the queue, for `limit` to pass, or for the wish to stop.
-fn wait(
+/// Waits, on a thread of our own, for one of `changes`, for `limit` to pass, or for the wish to stop.
+fn wait<const N: usize>(
     handle: &tokio::runtime::Handle,
-    changes: Option<&mut watch::Receiver<u64>>,
+    changes: [&mut watch::Receiver<u64>; N],
     stop: &mut watch::Receiver<bool>,
     limit: Option<Duration>,
 ) -> Woken {
-    let change = async {
-        match changes {
-            // The queue lives as long as this thread does.
-            Some(changes) => drop(changes.changed().await),
-            None => std::future::pending().await,
-        }
-    };
+    let mut changes = changes.map(|changes| Box::pin(changes.changed()));
+    // What changes lives as long as this thread does.
+    let change = std::future::poll_fn(|context| {
+        let is_ready = changes.iter_mut().any(|change| change.as_mut().poll(context).is_ready());
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    });
     let time = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,

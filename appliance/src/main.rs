@@ -4,6 +4,7 @@ mod analysis;
 mod cli;
 mod commands;
 mod config;
+mod conformance;
 mod control;
 mod device;
 mod exit_code;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ResultsArgs, ResultsCommand};
 use exit_code::Exit;
 
 fn main() -> ExitCode {
@@ -28,7 +29,11 @@ fn main() -> ExitCode {
         Command::Echo(arguments) => commands::echo::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Queue(arguments) => commands::queue::run(&arguments),
+        Command::Results(ResultsArgs { command: ResultsCommand::VerifyDestination(arguments) }) => {
+            commands::verify_destination::run(&arguments)
+        }
         Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Conformance => commands::print_conformance(),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };
     match result {

@@ -20,6 +20,7 @@ use contract::{Golden, Manifest, PreprocessSpec, Topology};
 use engine_tract::{Layout, TractEngine};
 use export::ExportError;
 use inference::{GoldenFault, ModelFiles, ScoreFailure, Scorer};
+use results::OperatingPointChoice;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +167,21 @@ impl Model {
         // 4. What the self-check of every image needs is there.
         let bias = export::classifier_bias(files.network()).filter(|bias| bias.is_finite());
         Ok(Self { files, bias: bias.ok_or(ModelError::NoBias)?, golden })
+    }
+
+    /// Refuses a choice of an operating point that the model does not have, with those that it has.
+    ///
+    /// # Errors
+    /// A line for people.
+    pub fn check_operating_point(&self, choice: OperatingPointChoice) -> Result<(), String> {
+        let points = &self.files.manifest().operating_points;
+        if choice.is_among(points) {
+            return Ok(());
+        }
+        let known = points.iter().map(|point| OperatingPointChoice::For(point.target).to_string());
+        let known = known.collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
+        Err(format!("the model has no operating point \"{choice}\"; it has: {known}"))
     }
 
     /// Makes the model ready on the CPU engine with `threads` threads, or all there are when 0.

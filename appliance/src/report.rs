@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use domain::findings::ModelId;
 use domain::report::EXPECTED_VIEWS;
-use domain::{Aggregation, BreastFinding, InstanceOutcome, Laterality, View};
+use domain::study_rules::{Decision, Judged, decide};
+use domain::{Aggregation, BreastFinding, EligibilityPolicy, InstanceKey, InstanceOutcome, Laterality, View};
 use results::{DocumentJson, ImageJson, MissingViewJson, NOTICE, StudyJson, TimingsMsJson};
 
 use crate::analysis::Analysis;
@@ -20,8 +21,21 @@ pub struct AnalyzedFile {
     pub heatmap: Option<PathBuf>,
 }
 
-/// Groups files by study and aggregates each breast. Files without a readable header come last, as a study without a UID.
-pub fn document(files: Vec<AnalyzedFile>, aggregation: Aggregation, model: &ModelId, engine: &str) -> DocumentJson {
+/// What is said of studies as a whole.
+pub struct Method<'a> {
+    /// How the images of a breast become one score.
+    pub aggregation: Aggregation,
+    /// Which images are scored.
+    pub policy: &'a EligibilityPolicy,
+    /// Which model.
+    pub model: &'a ModelId,
+    /// Which engine.
+    pub engine: &'a str,
+}
+
+/// Groups files by study, applies the rules of whole studies and aggregates each breast. Files without a readable header
+/// come last, as a study without a UID.
+pub fn document(files: Vec<AnalyzedFile>, method: &Method<'_>) -> DocumentJson {
     let mut studies: BTreeMap<(bool, Option<String>), Vec<AnalyzedFile>> = BTreeMap::new();
     for file in files {
         let study = file.analysis.header.as_ref().map(|header| header.study.as_str().to_owned());
@@ -29,15 +43,33 @@ pub fn document(files: Vec<AnalyzedFile>, aggregation: Aggregation, model: &Mode
     }
     let studies = studies.into_iter().map(|((_, study), files)| StudyJson {
         study,
-        model: Some(model.clone()),
-        engine: Some(engine.to_owned()),
-        ..study_of(files, aggregation)
+        model: Some(method.model.clone()),
+        engine: Some(method.engine.to_owned()),
+        ..study_of(files, method)
     });
     DocumentJson { notice: NOTICE.into(), studies: studies.collect() }
 }
 
-fn study_of(files: Vec<AnalyzedFile>, aggregation: Aggregation) -> StudyJson {
-    let images: Vec<ImageJson> = files.into_iter().map(image).collect();
+fn study_of(files: Vec<AnalyzedFile>, method: &Method<'_>) -> StudyJson {
+    let headers = files.iter().map(|file| file.analysis.header.as_ref());
+    let keys: Vec<Option<InstanceKey>> =
+        headers.clone().map(|header| Some(InstanceKey(header?.instance.clone()))).collect();
+    let judged = files.iter().zip(headers).zip(&keys).map(|((file, header), key)| Judged {
+        key: key.as_ref(),
+        attributes: header.map(|header| &header.attributes),
+        outcome: &file.analysis.outcome,
+    });
+    let decisions = decide(&judged.collect::<Vec<_>>(), method.policy);
+    let image = |(file, decision): (AnalyzedFile, Decision)| ImageJson {
+        file: Some(file.path),
+        heatmap: file.heatmap,
+        ..ImageJson::new(
+            file.analysis.header.map(|header| header.instance.as_str().to_owned()),
+            decision.outcome,
+            decision.notes,
+        )
+    };
+    let images: Vec<ImageJson> = files.into_iter().zip(decisions).map(image).collect();
     let scored: Vec<(Laterality, View, f64)> = images
         .iter()
         .filter_map(|image| match &image.outcome {
@@ -47,7 +79,7 @@ fn study_of(files: Vec<AnalyzedFile>, aggregation: Aggregation) -> StudyJson {
         .collect();
     let breast = |side: Laterality| {
         let images = scored.iter().filter(|(laterality, ..)| *laterality == side);
-        BreastFinding::of(side, &images.map(|(_, view, score)| (*view, *score)).collect::<Vec<_>>(), aggregation)
+        BreastFinding::of(side, &images.map(|(_, view, score)| (*view, *score)).collect::<Vec<_>>(), method.aggregation)
     };
     let is_missing =
         |(side, view): &(Laterality, View)| !scored.iter().any(|found| (found.0, found.1) == (*side, *view));
@@ -57,20 +89,13 @@ fn study_of(files: Vec<AnalyzedFile>, aggregation: Aggregation) -> StudyJson {
         study: None,
         revision: 1,
         trigger: None,
+        state: None,
         breasts: [Laterality::Right, Laterality::Left].into_iter().filter_map(breast).collect(),
         missing_views: missing.map(|(laterality, view)| MissingViewJson { laterality, view }).collect(),
         model: None,
         engine: None,
+        rule: StudyJson::rule_of(&images),
         timings_ms: TimingsMsJson::sum(images.iter().map(|image| &image.outcome)),
         images,
-    }
-}
-
-fn image(file: AnalyzedFile) -> ImageJson {
-    ImageJson {
-        file: Some(file.path),
-        instance: file.analysis.header.map(|header| header.instance.as_str().to_owned()),
-        heatmap: file.heatmap,
-        outcome: file.analysis.outcome,
     }
 }

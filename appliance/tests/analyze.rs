@@ -52,6 +52,60 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
+fn all_result_objects_are_written_and_the_same_ones_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for (number, (side, view)) in [("R", "CC"), ("R", "MLO"), ("L", "CC")].into_iter().enumerate() {
+        let instance = format!("1.2.9.{number}");
+        write(&mammogram(&instance, side, view, &picture(), 160), &images.join(format!("{number}.dcm")));
+    }
+    std::fs::write(images.join("3.dcm"), b"no DICOM").unwrap();
+    let objects = |name: &str, more: &[&str]| {
+        let results = folder.path().join(name);
+        let arguments = [&["--results", results.to_str().unwrap(), "--json"], more].concat();
+        json(&analyze(&images, &arguments));
+        let files = std::fs::read_dir(&results).unwrap().map(|entry| entry.unwrap());
+        let read = files.map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()));
+        read.collect::<std::collections::BTreeMap<String, Vec<u8>>>()
+    };
+    let first = objects("first", &[]);
+    let kinds: Vec<&str> = first.keys().map(|name| name.split_once("-r1-").unwrap().1).collect();
+    let expected = [
+        "cad-sr.dcm",
+        "comprehensive-sr.dcm",
+        "fhir.json",
+        "heatmap-01.dcm",
+        "heatmap-02.dcm",
+        "heatmap-03.dcm",
+        "presentation-state-01.dcm",
+        "presentation-state-02.dcm",
+        "presentation-state-03.dcm",
+        "report.json",
+        "summary.dcm",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(first.keys().all(|name| !name.contains(PATIENT_MARK)));
+    for (name, bytes) in &first {
+        let has_patient = bytes.windows(PATIENT_MARK.len()).any(|window| window == PATIENT_MARK.as_bytes());
+        assert_eq!(has_patient, name.ends_with(".dcm"), "{name}");
+    }
+    // The JSON report alone says how long it took.
+    let untimed = |objects: &std::collections::BTreeMap<String, Vec<u8>>| {
+        objects
+            .iter()
+            .filter(|(name, _)| !name.ends_with("report.json"))
+            .map(|(_, bytes)| bytes.clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(untimed(&objects("second", &[])) == untimed(&first));
+    let other = objects("other", &["--finding-code", "breast-density"]);
+    let changed = |name: &String| other[name] != first[name] && !name.ends_with("report.json");
+    let changed: Vec<&String> = first.keys().filter(|name| changed(name)).collect();
+    assert!(changed.len() == 1 && changed[0].ends_with("cad-sr.dcm"), "{changed:?}");
+}
+
+#[test]
 fn a_study_is_scored_per_image_and_per_breast() {
     let folder = tempfile::tempdir().unwrap();
     for (number, (side, view)) in [("R", "CC"), ("R", "MLO"), ("L", "CC")].into_iter().enumerate() {

@@ -107,6 +107,7 @@ fn a_packed_model_scores_calibrated_and_says_what_it_is() {
             {"target": {"specificity": 0.9}, "threshold": 1.5, "called": false},
         ]);
         assert_eq!(image["operating_points"], expected);
+        assert_eq!(image["called"], false, "an untrained network calls nothing, whatever its threshold");
     }
 }
 
@@ -141,6 +142,27 @@ fn a_model_that_is_not_sound_is_refused_with_its_reason() {
         &|bundle| bundle.change("manifest.json", |m| m["preprocess"]["normalisation"] = "image_net".into()),
         "does not compute here",
     );
+}
+
+#[test]
+fn an_operating_point_that_the_model_does_not_have_is_refused_with_those_that_it_has() {
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), Bundle::new());
+    let config = |choice: &str| {
+        let file = folder.path().join("mamoru.toml");
+        let model = bundle.0.path();
+        fs::write(&file, format!("model = {model:?}\n[results]\noperating_point = \"{choice}\"\n")).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    for choice in ["first", "sensitivity 0.9", "specificity 0.9"] {
+        let checked = mamoru(&["config", "check", &config(choice)]);
+        assert_eq!(checked.status.code(), Some(0), "{choice}: {}", errors(&checked));
+    }
+    for command in [&["config", "check"][..], &["serve", "--config"]] {
+        let refused = mamoru(&[command, &[&config("sensitivity 0.95")]].concat());
+        assert_eq!(refused.status.code(), Some(3), "{command:?}: {refused:?}");
+        let known = "no operating point \"sensitivity 0.95\"; it has: sensitivity 0.9, specificity 0.9";
+        assert!(errors(&refused).contains(known), "{}", errors(&refused));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ import pathlib
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,14 @@ def is_listening(port: int) -> bool:
     """Does somebody?"""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def rest(port: int, path: str, body: bytes | None = None, method: str | None = None) -> object:
+    """Orthanc's answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method=method)
+    with urllib.request.urlopen(request, timeout=120) as response:
+        text = response.read()
+    return json.loads(text) if text else None
 
 
 class Program:
@@ -64,9 +73,9 @@ class Program:
 
 
 class Device(Program):
-    """`mamoru serve` with state, reports and configuration below `folder`."""
+    """`mamoru serve` with state, reports and configuration below `folder`; `more` goes on in the destination `peer`."""
 
-    def __init__(self, program: str, folder: pathlib.Path, called_ae: str, port: int) -> None:
+    def __init__(self, program: str, folder: pathlib.Path, called_ae: str, port: int, more: str = "") -> None:
         self.program, self.config = program, folder / "mamoru.toml"
         self.reports = folder / "reports"
         self.config.write_text(f"""
@@ -85,6 +94,7 @@ class Device(Program):
             address = "127.0.0.1:{port}"
             called_ae = "{called_ae}"
             retry = {{ first_ms = 200, longest_ms = 1000, attempts_max = 5 }}
+            {more}
         """)
         super().__init__(program, "serve", "--json", "--config", self.config, log=folder / "mamoru.log")
         ready = wait_for("the device", lambda: [line for line in self.log_lines() if line.startswith('{"')])
@@ -104,13 +114,19 @@ class Device(Program):
         command = [self.program, "status", "--json", "--config", self.config]
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
+    def queue(self) -> list[dict]:
+        """`mamoru queue`, with what is delivered."""
+        command = [self.program, "queue", "--all", "--json", "--config", self.config]
+        return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["deliveries"]
+
     def settle(self, instances: int) -> list[dict]:
         """Waits until so many instances are reported and every result is delivered; the last report of each study."""
 
         def look() -> bool:
             queue = self.status()["queue"]
             assert queue["deliveries_parked"] == 0, f"results are parked: {self.status()['destinations']}"
-            return queue["decided"] == instances and not queue["studies_open"] and not queue["deliveries_due"]
+            is_sent = not queue["deliveries_due"] and not queue["deliveries_uncommitted"]
+            return queue["decided"] == instances and not queue["studies_open"] and is_sent
 
         wait_for(f"{instances} instances to be reported and delivered", look)
         last: dict[str, dict] = {}

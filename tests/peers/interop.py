@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 
 import pydicom
 import transcode
-from device import Device, Program, free_port
+from device import Device, Program, free_port, rest
+from orthanc import Orthanc, orthanc_program
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -67,32 +67,11 @@ def assert_result(result: pydicom.Dataset, image: pydicom.Dataset) -> None:
     assert len(result.PixelData) >= result.Rows * result.Columns * result.SamplesPerPixel
 
 
-def rest(port: int, path: str, body: bytes | None = None, method: str | None = None) -> object:
-    """Orthanc's answer."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method=method)
-    with urllib.request.urlopen(request, timeout=120) as response:
-        text = response.read()
-    return json.loads(text) if text else None
-
-
 def orthanc(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str:
     """Orthanc has the exam, sends it, and gets the results into the same study."""
-    http, dicom, config = free_port(), free_port(), folder / "orthanc.json"
-    settings = {
-        "Name": "peer",
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
-        "HttpPort": http,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomPort": dicom,
-        "DicomAet": "ORTHANC",
-        "Plugins": [],
-    }
-    config.write_text(json.dumps(settings))
-    with Program(orthanc_program(), config, log=folder / "orthanc.log") as server:
-        server.wait_until_listening(http)
-        server.wait_until_listening(dicom)
+    dicom = free_port()
+    with Orthanc(folder, dicom=dicom) as server:
+        http = server.http
         with Device(program, folder, "ORTHANC", dicom) as device:
             modality = {"AET": "MAMORU", "Host": "127.0.0.1", "Port": device.port}
             rest(http, "/modalities/mamoru", json.dumps(modality).encode(), "PUT")
@@ -107,11 +86,6 @@ def orthanc(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str
             results = classes.count(SecondaryCaptureImageStorage)
             assert (len(classes), results) == (len(exam) + RESULTS_PER_EXAM, RESULTS_PER_EXAM), classes
     return f"Orthanc sent {len(exam)} images and has {results} results in the same study"
-
-
-def orthanc_program() -> str | None:
-    """Debian puts it where only root looks."""
-    return shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
 
 
 def pynetdicom(program: str, folder: pathlib.Path, exam: list[pathlib.Path]) -> str:

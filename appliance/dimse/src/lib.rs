@@ -1,15 +1,20 @@
-//! DIMSE command sets (PS3.7): C-ECHO and C-STORE, as types.
+//! DIMSE command sets (PS3.7): C-ECHO, C-STORE, N-ACTION and N-EVENT-REPORT, as types.
 //!
 //! Bytes of a whole command set come in (Implicit VR Little Endian, PS3.7 section 6.3.1) and go out. Parsing is bounded by
 //! its input, never panics and ignores elements that it does not know. No network here, and no data sets.
 
+mod command;
+mod notification;
 pub mod sop_class;
 mod status;
 
 use contract::Uid;
 use thiserror::Error;
 
+pub use notification::{ActionRequest, EventReportRequest, N_ACTION_RQ, N_EVENT_REPORT_RQ};
 pub use status::Status;
+
+use command::{Values, Writer};
 
 /// The longest command set that is worth reading.
 pub const COMMAND_BYTES_MAX: usize = 16 << 10;
@@ -24,6 +29,28 @@ const C_CANCEL_RQ: u16 = 0x0FFF;
 /// Set in the command field of a response.
 const RESPONSE: u16 = 0x8000;
 
+/// A command set from a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A request.
+    Request(Request),
+    /// A response.
+    Response(Response),
+}
+
+/// What every response has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response {
+    /// Command Field of the request that it answers.
+    pub command_field: u16,
+    /// Message ID Being Responded To.
+    pub message_id: u16,
+    /// Status.
+    pub status: Status,
+    /// Does a data set follow?
+    pub has_data_set: bool,
+}
+
 /// A request from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -34,6 +61,10 @@ pub enum Request {
     },
     /// C-STORE-RQ.
     Store(StoreRequest),
+    /// N-ACTION-RQ.
+    Action(ActionRequest),
+    /// N-EVENT-REPORT-RQ.
+    EventReport(EventReportRequest),
     /// C-CANCEL-RQ: nothing here can be cancelled, and none is answered.
     Cancel,
     /// A request of another service.
@@ -72,13 +103,33 @@ pub enum CommandError {
     Response,
 }
 
-impl Request {
+impl Message {
     /// Parses a whole command set.
     ///
     /// # Errors
     /// [`CommandError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
         let values = Values::parse(bytes)?;
+        let command_field = values.number(0x0100).ok_or(CommandError::Missing("Command Field"))?;
+        if command_field & RESPONSE == 0 {
+            return Request::from_values(&values).map(Self::Request);
+        }
+        let (message_id, status) = response_of(&values)?;
+        let command_field = command_field & !RESPONSE;
+        Ok(Self::Response(Response { command_field, message_id, status, has_data_set: values.has_data_set() }))
+    }
+}
+
+impl Request {
+    /// Parses a whole command set.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
+        Self::from_values(&Values::parse(bytes)?)
+    }
+
+    fn from_values(values: &Values<'_>) -> Result<Self, CommandError> {
         let command_field = values.number(0x0100).ok_or(CommandError::Missing("Command Field"))?;
         if command_field & RESPONSE != 0 {
             return Err(CommandError::Response);
@@ -87,7 +138,7 @@ impl Request {
             return Ok(Self::Cancel);
         }
         let message_id = values.number(0x0110).ok_or(CommandError::Missing("Message ID"))?;
-        let has_data_set = values.number(0x0800).is_some_and(|kind| kind != NO_DATA_SET);
+        let has_data_set = values.has_data_set();
         match command_field {
             C_ECHO_RQ if !has_data_set => Ok(Self::Echo { message_id }),
             C_STORE_RQ if !has_data_set => Err(CommandError::Missing("data set")),
@@ -96,6 +147,8 @@ impl Request {
                 sop_class: values.uid(0x0002).ok_or(CommandError::Missing("Affected SOP Class UID"))?,
                 sop_instance: values.uid(0x1000).ok_or(CommandError::Missing("Affected SOP Instance UID"))?,
             })),
+            N_ACTION_RQ => ActionRequest::from_values(values, message_id).map(Self::Action),
+            N_EVENT_REPORT_RQ => EventReportRequest::from_values(values, message_id).map(Self::EventReport),
             _ => Ok(Self::Other { command_field, message_id, has_data_set }),
         }
     }
@@ -162,72 +215,13 @@ pub fn response(command_field: u16, message_id: u16, status: Status) -> Vec<u8> 
 /// # Errors
 /// [`CommandError`] when the bytes are no response.
 pub fn parse_response(bytes: &[u8]) -> Result<(u16, Status), CommandError> {
-    let values = Values::parse(bytes)?;
+    response_of(&Values::parse(bytes)?)
+}
+
+fn response_of(values: &Values<'_>) -> Result<(u16, Status), CommandError> {
     let message_id = values.number(0x0120).ok_or(CommandError::Missing("Message ID Being Responded To"))?;
     let status = values.number(0x0900).ok_or(CommandError::Missing("Status"))?;
     Ok((message_id, Status(status)))
-}
-
-/// The elements of a command set.
-struct Values<'a>(Vec<(u16, &'a [u8])>);
-
-impl<'a> Values<'a> {
-    fn parse(mut bytes: &'a [u8]) -> Result<Self, CommandError> {
-        let mut values = Vec::new();
-        while !bytes.is_empty() {
-            let (header, rest) = bytes.split_first_chunk::<8>().ok_or(CommandError::Damaged)?;
-            let [0, 0, e0, e1, l0, l1, l2, l3] = *header else { return Err(CommandError::Damaged) };
-            let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-            let value = rest.get(..length).ok_or(CommandError::Damaged)?;
-            values.push((u16::from_le_bytes([e0, e1]), value));
-            bytes = &rest[length..];
-        }
-        Ok(Self(values))
-    }
-
-    fn get(&self, element: u16) -> Option<&'a [u8]> {
-        self.0.iter().find(|(found, _)| *found == element).map(|(_, value)| *value)
-    }
-
-    fn number(&self, element: u16) -> Option<u16> {
-        self.get(element)?.try_into().ok().map(u16::from_le_bytes)
-    }
-
-    fn uid(&self, element: u16) -> Option<Uid> {
-        std::str::from_utf8(self.get(element)?).ok().and_then(|text| Uid::parse(text).ok())
-    }
-}
-
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn element(&mut self, element: u16, value: &[u8]) {
-        self.0.extend([0, 0]);
-        self.0.extend(element.to_le_bytes());
-        self.0.extend((value.len() as u32).to_le_bytes());
-        self.0.extend(value);
-    }
-
-    fn number(&mut self, element: u16, number: u16) {
-        self.element(element, &number.to_le_bytes());
-    }
-
-    fn text(&mut self, element: u16, text: &str) {
-        let padding = if text.len().is_multiple_of(2) { "" } else { "\0" };
-        self.element(element, format!("{text}{padding}").as_bytes());
-    }
-
-    fn uid(&mut self, element: u16, uid: &Uid) {
-        self.text(element, uid.as_str());
-    }
-
-    /// Puts Command Group Length (0000,0000) in front.
-    fn finish(self) -> Vec<u8> {
-        let mut group = Self::default();
-        group.element(0, &(self.0.len() as u32).to_le_bytes());
-        [group.0, self.0].concat()
-    }
 }
 
 #[cfg(test)]
@@ -246,6 +240,19 @@ mod tests {
         assert_eq!(parse_response(&store().response(Status::SUCCESS)), Ok((7, Status::SUCCESS)));
         assert_eq!(parse_response(&echo_response(3, Status::SUCCESS)), Ok((3, Status::SUCCESS)));
         assert_eq!(Request::parse(&echo_response(3, Status::SUCCESS)), Err(CommandError::Response));
+    }
+
+    #[test]
+    fn a_message_is_a_request_or_a_response() {
+        assert_eq!(Message::parse(&store().to_bytes()), Ok(Message::Request(Request::Store(store()))));
+        let response = Response {
+            command_field: C_STORE_RQ,
+            message_id: 7,
+            status: Status::OUT_OF_RESOURCES,
+            has_data_set: false,
+        };
+        assert_eq!(Message::parse(&store().response(Status::OUT_OF_RESOURCES)), Ok(Message::Response(response)));
+        assert_eq!(Message::parse(&[]), Err(CommandError::Missing("Command Field")));
     }
 
     #[test]

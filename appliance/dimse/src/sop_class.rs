@@ -3,6 +3,11 @@
 /// Verification.
 pub const VERIFICATION: &str = "1.2.840.10008.1.1";
 
+/// Storage Commitment Push Model (PS3.4 annex J).
+pub const STORAGE_COMMITMENT: &str = "1.2.840.10008.1.20.1";
+/// Its one, well-known SOP instance.
+pub const STORAGE_COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
+
 /// Every storage class that is accepted. What is not scored is kept and listed all the same, because a refusal makes
 /// modalities retry or abort the whole job.
 pub const STORAGE: [&str; 8] = [

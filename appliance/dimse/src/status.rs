@@ -1,4 +1,4 @@
-//! Status codes of C-STORE and C-ECHO (PS3.7 annex C, PS3.4 table B.2-1).
+//! Status codes of C-STORE, C-ECHO, N-ACTION and N-EVENT-REPORT (PS3.7 annex C, PS3.4 table B.2-1).
 
 use std::fmt;
 
@@ -11,10 +11,26 @@ impl Status {
     pub const SUCCESS: Self = Self(0x0000);
     /// Processing failure.
     pub const PROCESSING_FAILURE: Self = Self(0x0110);
+    /// No such SOP instance.
+    pub const NO_SUCH_INSTANCE: Self = Self(0x0112);
+    /// No such event type.
+    pub const NO_SUCH_EVENT_TYPE: Self = Self(0x0113);
+    /// Invalid argument value.
+    pub const INVALID_ARGUMENT: Self = Self(0x0115);
+    /// Invalid SOP instance: the UID breaks the rules of UIDs.
+    pub const INVALID_INSTANCE: Self = Self(0x0117);
+    /// No such SOP class.
+    pub const NO_SUCH_CLASS: Self = Self(0x0118);
+    /// Class-instance conflict: the instance is of another SOP class.
+    pub const CLASS_INSTANCE_CONFLICT: Self = Self(0x0119);
     /// Refused: SOP class not supported.
     pub const SOP_CLASS_NOT_SUPPORTED: Self = Self(0x0122);
+    /// No such action type.
+    pub const NO_SUCH_ACTION: Self = Self(0x0123);
     /// Unrecognized operation.
     pub const UNRECOGNIZED_OPERATION: Self = Self(0x0211);
+    /// Resource limitation.
+    pub const RESOURCE_LIMITATION: Self = Self(0x0213);
     /// Refused: out of resources.
     pub const OUT_OF_RESOURCES: Self = Self(0xA700);
     /// Error: data set does not match SOP class.

@@ -1,83 +1,28 @@
 //! A result object on its way to a destination, as a pure state machine.
+//!
+//! ```text
+//! standby ─(the kind before it is not accepted)→ due ─→ delivered
+//!                                                 │ └──→ stored ─→ committing ─→ delivered
+//!                                                 │        ↑ └───────┘ │ no answer, or a failure for now: asked again
+//!                                                 ↑────────────────────┘ the destination does not have it: sent again
+//!                                                 ├──→ replaced   not accepted, the next kind goes instead
+//!                                                 └──→ parked     refused, or too many tries: a person is needed
+//! ```
+
+mod destination_name;
+mod retry;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
 use contract::{Digest, Uid};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::{StoredFile, StudyKey, UnixMillis};
+pub use destination_name::{DestinationName, DestinationNameError};
+pub use retry::RetryPolicy;
 
-/// The name that the configuration gives to a destination: 1 to 32 lower-case letters, digits, `-` and `_`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DestinationName(String);
-
-/// A text that names no destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a destination's name has 1 to 32 lower-case letters, digits, - and _")]
-pub struct DestinationNameError;
-
-impl DestinationName {
-    /// Parses `text`.
-    ///
-    /// # Errors
-    /// [`DestinationNameError`].
-    pub fn parse(text: &str) -> Result<Self, DestinationNameError> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-        if text.is_empty() || text.len() > 32 || !text.bytes().all(allowed) {
-            return Err(DestinationNameError);
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DestinationName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for DestinationName {
-    type Error = DestinationNameError;
-
-    fn try_from(text: String) -> Result<Self, DestinationNameError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<DestinationName> for String {
-    fn from(name: DestinationName) -> Self {
-        name.0
-    }
-}
-
-/// Which kind of result object. Only ever appended to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResultKind {
-    /// The study's report as JSON.
-    Json,
-    /// A page with the study's scores, as DICOM Secondary Capture.
-    Summary,
-    /// An image with its heat map, as DICOM Secondary Capture.
-    Heatmap,
-}
-
-/// The DICOM names of a result object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sop {
-    /// SOP Class UID.
-    pub class: Uid,
-    /// SOP Instance UID.
-    pub instance: Uid,
-}
+use crate::{ResultKind, Sop, StoredFile, StudyKey, UnixMillis};
 
 /// Names one delivery: the same for the same object, study, revision and destination, whenever it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,13 +52,25 @@ impl fmt::Display for DeliveryId {
 }
 
 /// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DeliveryState {
     /// To be tried at this time or later.
     Due {
         /// When.
         at: UnixMillis,
+    },
+    /// The destination took it; that it keeps it is to be asked at this time or later (Storage Commitment).
+    Stored {
+        /// When.
+        at: UnixMillis,
+    },
+    /// The destination was asked whether it keeps it, and may take until this time to answer.
+    Committing {
+        /// Transaction UID (0008,1195) of the request.
+        transaction: Uid,
+        /// When it is asked again.
+        until: UnixMillis,
     },
     /// The destination has it.
     Delivered {
@@ -125,6 +82,39 @@ pub enum DeliveryState {
         /// Since when.
         at: UnixMillis,
     },
+    /// It is sent only if the destination does not accept the kind that goes first.
+    Standby,
+    /// The destination does not accept its kind, and gets the next one instead.
+    Replaced {
+        /// Since when.
+        at: UnixMillis,
+    },
+}
+
+impl DeliveryState {
+    /// Is something still to be done, by the device or by a person?
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(self, Self::Delivered { .. } | Self::Standby | Self::Replaced { .. })
+    }
+
+    /// When the device does something about it by itself.
+    #[must_use]
+    pub const fn next_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Due { at } | Self::Stored { at } | Self::Committing { until: at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+}
+
+/// One of several kinds, of which a destination gets the first that it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Which entry of the destination's list of objects.
+    pub entry: u16,
+    /// The place of this kind in the entry, from 0.
+    pub rank: u16,
 }
 
 /// One object for one destination.
@@ -140,11 +130,14 @@ pub struct Delivery {
     pub revision: u32,
     /// What.
     pub kind: ResultKind,
+    /// Its place among kinds that stand for each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
     /// Its DICOM names, when it is a DICOM object.
     pub sop: Option<Sop>,
     /// The object's file in the results folder.
     pub file: StoredFile,
-    /// Tries so far.
+    /// Tries so far: to send it, and to have it committed.
     pub attempts: u32,
     /// Why the last try failed, without patient data.
     pub last_error: Option<String>,
@@ -156,8 +149,10 @@ pub struct Delivery {
 /// How one try ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
-    /// The destination has the object.
+    /// The destination has the object, and nothing more is asked of it.
     Delivered,
+    /// The destination took the object, and is to be asked whether it keeps it.
+    Stored,
     /// It may work another time.
     Failed {
         /// Why, without patient data.
@@ -168,36 +163,45 @@ pub enum Attempt {
         /// Why, without patient data.
         why: String,
     },
+    /// The destination does not accept this kind of object.
+    NotAccepted {
+        /// Why, without patient data.
+        why: String,
+    },
+    /// The destination does not accept this kind of object, and the next kind is sent instead.
+    Replaced {
+        /// Why, without patient data.
+        why: String,
+    },
 }
 
-/// How often and when to try again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RetryPolicy {
-    /// The wait after the first failure, in milliseconds; it doubles with each further one.
-    pub first_ms: u64,
-    /// The longest wait, in milliseconds.
-    pub longest_ms: u64,
-    /// Tries before the delivery is parked.
-    pub attempts_max: u32,
-}
-
-impl Default for RetryPolicy {
-    /// From two seconds to ten minutes; parked after about a week of failures.
-    fn default() -> Self {
-        Self { first_ms: 2_000, longest_ms: 600_000, attempts_max: 1_000 }
-    }
-}
-
-impl RetryPolicy {
-    /// The wait after `attempts` failures: doubling, with the last half drawn by `jitter` in 0 to 1, so that deliveries
-    /// that failed together do not come back together.
-    #[must_use]
-    pub fn wait_ms(&self, attempts: u32, jitter: f64) -> u64 {
-        let factor = 1_u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
-        let whole = self.first_ms.saturating_mul(factor).min(self.longest_ms);
-        whole / 2 + ((whole - whole / 2) as f64 * jitter.clamp(0.0, 1.0)) as u64
-    }
+/// What a destination says about an object that it took (PS3.4 annex J).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commitment {
+    /// It is being asked.
+    Asked {
+        /// Transaction UID (0008,1195).
+        transaction: Uid,
+        /// How long it may take to answer.
+        wait_ms: u64,
+    },
+    /// It keeps it.
+    Committed,
+    /// It could not be asked, or cannot say now.
+    Unknown {
+        /// Why, without patient data.
+        why: String,
+    },
+    /// It does not have it.
+    Missing {
+        /// Why, without patient data.
+        why: String,
+    },
+    /// It will not keep it.
+    Refused {
+        /// Why, without patient data.
+        why: String,
+    },
 }
 
 impl Delivery {
@@ -210,104 +214,93 @@ impl Delivery {
         let attempts = self.attempts.saturating_add(1);
         let (state, last_error) = match attempt {
             Attempt::Delivered => (DeliveryState::Delivered { at: now }, None),
-            Attempt::Refused { why } => (DeliveryState::Parked { at: now }, Some(why)),
-            Attempt::Failed { why } if attempts >= policy.attempts_max => {
-                (DeliveryState::Parked { at: now }, Some(why))
-            }
-            Attempt::Failed { why } => {
-                let at = UnixMillis(now.0.saturating_add(policy.wait_ms(attempts, jitter)));
-                (DeliveryState::Due { at }, Some(why))
-            }
+            // An earlier answer about its commitment stays to be seen until there is a better one.
+            Attempt::Stored => (DeliveryState::Stored { at: now }, self.last_error.clone()),
+            Attempt::Refused { why } | Attempt::NotAccepted { why } => (DeliveryState::Parked { at: now }, Some(why)),
+            Attempt::Replaced { why } => (DeliveryState::Replaced { at: now }, Some(why)),
+            Attempt::Failed { why } => return self.again(why, policy, jitter, now, |at| DeliveryState::Due { at }),
         };
         Self { attempts, last_error, state, ..self.clone() }
     }
 
-    /// This delivery, to be tried at once with all tries before it; one that was delivered stays delivered.
+    /// What this delivery becomes by what is said of its commitment. Only a delivery that the destination took stands to be
+    /// committed; any other stays as it is.
+    #[must_use]
+    pub fn after_commitment(&self, said: Commitment, policy: &RetryPolicy, jitter: f64, now: UnixMillis) -> Self {
+        let was_asked = match self.state {
+            DeliveryState::Stored { .. } => false,
+            DeliveryState::Committing { .. } => true,
+            _ => return self.clone(),
+        };
+        let (state, last_error) = match said {
+            Commitment::Asked { .. } if was_asked && self.attempts.saturating_add(1) >= policy.attempts_max => {
+                (DeliveryState::Parked { at: now }, Some("no answer about its commitment".to_owned()))
+            }
+            Commitment::Asked { transaction, wait_ms } => {
+                let until = UnixMillis(now.0.saturating_add(wait_ms));
+                let unanswered = was_asked.then(|| "no answer about its commitment yet".to_owned());
+                let last_error = unanswered.or_else(|| self.last_error.clone());
+                let attempts = self.attempts.saturating_add(u32::from(was_asked));
+                let state = DeliveryState::Committing { transaction, until };
+                return Self { attempts, last_error, state, ..self.clone() };
+            }
+            Commitment::Committed => (DeliveryState::Delivered { at: now }, None),
+            Commitment::Refused { why } => (DeliveryState::Parked { at: now }, Some(why)),
+            Commitment::Unknown { why } => {
+                return self.again(why, policy, jitter, now, |at| DeliveryState::Stored { at });
+            }
+            Commitment::Missing { why } => return self.again(why, policy, jitter, now, |at| DeliveryState::Due { at }),
+        };
+        Self { last_error, state, ..self.clone() }
+    }
+
+    /// This delivery after one more failure: `later`, or parked after too many.
+    fn again(
+        &self,
+        why: String,
+        policy: &RetryPolicy,
+        jitter: f64,
+        now: UnixMillis,
+        later: impl FnOnce(UnixMillis) -> DeliveryState,
+    ) -> Self {
+        let attempts = self.attempts.saturating_add(1);
+        let state = if attempts >= policy.attempts_max {
+            DeliveryState::Parked { at: now }
+        } else {
+            later(UnixMillis(now.0.saturating_add(policy.wait_ms(attempts, jitter))))
+        };
+        Self { attempts, last_error: Some(why), state, ..self.clone() }
+    }
+
+    /// This delivery, to be tried at once with all tries before it. What the destination took is not sent again, but asked
+    /// about again; what is done, or stands by, stays as it is.
     #[must_use]
     pub fn retried(&self, now: UnixMillis) -> Self {
-        match self.state {
-            DeliveryState::Delivered { .. } => self.clone(),
-            _ => Self { attempts: 0, state: DeliveryState::Due { at: now }, ..self.clone() },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn delivery() -> Delivery {
-        let study = StudyKey(Uid::derived(&["study"]));
-        let destination = DestinationName::parse("pacs").unwrap();
-        Delivery {
-            id: DeliveryId::of(&study, 1, &destination, "summary"),
-            destination,
-            study,
-            revision: 1,
-            kind: ResultKind::Summary,
-            sop: None,
-            file: StoredFile { name: "a.dcm".into(), len: 1, sha256: Digest::of(b"a") },
-            attempts: 0,
-            last_error: None,
-            state: DeliveryState::Due { at: UnixMillis(0) },
-        }
-    }
-
-    const POLICY: RetryPolicy = RetryPolicy { first_ms: 100, longest_ms: 1_000, attempts_max: 3 };
-
-    #[test]
-    fn a_failing_delivery_waits_longer_and_longer_and_is_parked() {
-        let failed =
-            |delivery: &Delivery| delivery.after(Attempt::Failed { why: "no".into() }, &POLICY, 1.0, UnixMillis(0));
-        let first = failed(&delivery());
-        assert_eq!(first.state, DeliveryState::Due { at: UnixMillis(100) });
-        let second = failed(&first);
-        assert_eq!((second.state, second.attempts), (DeliveryState::Due { at: UnixMillis(200) }, 2));
-        let third = failed(&second);
-        assert_eq!(
-            (third.state, third.last_error.as_deref()),
-            (DeliveryState::Parked { at: UnixMillis(0) }, Some("no"))
-        );
-        assert_eq!(failed(&third), third, "a parked delivery is not tried");
-        let again = third.retried(UnixMillis(7));
-        assert_eq!((again.attempts, again.state), (0, DeliveryState::Due { at: UnixMillis(7) }));
-    }
-
-    #[test]
-    fn refused_is_parked_at_once_and_delivered_is_for_ever() {
-        let refused = delivery().after(Attempt::Refused { why: "never".into() }, &POLICY, 0.0, UnixMillis(1));
-        assert_eq!(refused.state, DeliveryState::Parked { at: UnixMillis(1) });
-        let delivered = delivery().after(Attempt::Delivered, &POLICY, 0.0, UnixMillis(2));
-        assert_eq!(delivered.state, DeliveryState::Delivered { at: UnixMillis(2) });
-        assert_eq!(delivered.retried(UnixMillis(3)), delivered);
-        assert_eq!(delivered.after(Attempt::Refused { why: "late".into() }, &POLICY, 0.0, UnixMillis(3)), delivered);
-    }
-
-    #[test]
-    fn waits_are_bounded_for_any_number_of_attempts() {
-        for attempts in [1, 2, 10, 63, 64, 65, 1000, u32::MAX] {
-            for jitter in [-1.0, 0.0, 0.5, 1.0, f64::NAN] {
-                let wait = RetryPolicy::default().wait_ms(attempts, jitter);
-                assert!((1_000..=600_000).contains(&wait), "{attempts} {jitter}: {wait}");
+        let state = match self.state {
+            DeliveryState::Due { .. } | DeliveryState::Parked { .. } => DeliveryState::Due { at: now },
+            DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => DeliveryState::Stored { at: now },
+            DeliveryState::Delivered { .. } | DeliveryState::Standby | DeliveryState::Replaced { .. } => {
+                return self.clone();
             }
+        };
+        Self { attempts: 0, state, ..self.clone() }
+    }
+
+    /// This delivery, due at once if it stands by.
+    #[must_use]
+    pub fn called_in(&self, now: UnixMillis) -> Self {
+        match self.state {
+            DeliveryState::Standby => Self { state: DeliveryState::Due { at: now }, ..self.clone() },
+            _ => self.clone(),
         }
     }
 
-    #[test]
-    fn ids_tell_objects_apart_and_are_the_same_again() {
-        let id = |revision, name| DeliveryId::of(&delivery().study, revision, &delivery().destination, name);
-        assert_eq!(id(1, "summary"), delivery().id);
-        assert_ne!(id(2, "summary"), delivery().id);
-        assert_ne!(id(1, "heatmap"), delivery().id);
-        for name in ["", "PACS", "a/b", "..", &"a".repeat(33)] {
-            assert_eq!(DestinationName::parse(name), Err(DestinationNameError), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn deliveries_keep_their_stored_form() {
-        let text = serde_json::to_string(&delivery()).unwrap();
-        assert!(text.contains(r#""kind":"summary""#) && text.contains(r#""state":"due","at":0"#), "{text}");
-        assert_eq!(serde_json::from_str::<Delivery>(&text).unwrap(), delivery());
+    /// Does `other` stand by for this delivery, of any kind further back in the same entry?
+    #[must_use]
+    pub fn is_backed_by(&self, other: &Self) -> bool {
+        let ours = (&self.destination, &self.study, self.revision);
+        let is_behind = |(ours, theirs): (Choice, Choice)| ours.entry == theirs.entry && ours.rank < theirs.rank;
+        ours == (&other.destination, &other.study, other.revision)
+            && self.choice.zip(other.choice).is_some_and(is_behind)
     }
 }

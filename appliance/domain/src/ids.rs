@@ -6,6 +6,8 @@ use contract::Uid;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::ResultKind;
+
 /// Names one instance: its SOP Instance UID. Prints redacted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -17,11 +19,24 @@ pub struct InstanceKey(pub Uid);
 pub struct StudyKey(pub Uid);
 
 impl StudyKey {
-    /// The series of all result objects of this study, in every revision. What comes back from an archive in this series
-    /// is our own result and no new image.
+    /// The series of this study's result objects of `kind`, in every revision: one for all Secondary Captures, and one for
+    /// each other kind, because their modalities differ.
     #[must_use]
-    pub fn result_series(&self) -> Uid {
-        Uid::derived(&["mamoru series", self.0.as_str()])
+    pub fn result_series(&self, kind: ResultKind) -> Uid {
+        match kind {
+            ResultKind::Json | ResultKind::Summary | ResultKind::Heatmap | ResultKind::Fhir => {
+                Uid::derived(&["mamoru series", self.0.as_str()])
+            }
+            ResultKind::CadSr | ResultKind::ComprehensiveSr | ResultKind::PresentationState => {
+                Uid::derived(&["mamoru series", self.0.as_str(), kind.name()])
+            }
+        }
+    }
+
+    /// Is `series` one of ours? What comes back from an archive in it is our own result and no new image.
+    #[must_use]
+    pub fn is_result_series(&self, series: &Uid) -> bool {
+        ResultKind::ALL.iter().any(|kind| self.result_series(*kind) == *series)
     }
 }
 

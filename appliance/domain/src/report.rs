@@ -1,17 +1,21 @@
 //! The result of one study, at one revision.
 
-use std::collections::BTreeSet;
-
 pub use contract::NOTICE;
-use contract::{Digest, PatientStudy, Uid};
+use contract::{Digest, InstanceAttributes, PatientStudy, Uid};
 use serde::{Deserialize, Serialize};
 
+use crate::eligibility::ImageNote;
 use crate::findings::{ImageTimings, ModelId};
+use crate::study_rules::Decision;
 use crate::{
-    Aggregation, BreastFinding, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey, UnixMillis, View,
+    Aggregation, BreastFinding, Document, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey,
+    UnixMillis, View,
 };
 
-/// The views of a screening examination, in the order in which reports name them.
+/// [`NOTICE`], for the results of an exam that was computed to try something out.
+pub const SYNTHETIC_NOTICE: &str = "Synthetic test exam, of no patient. Research use only, not a medical device.";
+
+/// All views that are scored: those of a screening examination, in the order in which reports name them.
 pub const EXPECTED_VIEWS: [(Laterality, View); 4] = [
     (Laterality::Right, View::CranioCaudal),
     (Laterality::Right, View::MedioLateralOblique),
@@ -29,6 +33,42 @@ pub enum Trigger {
     QuietTime,
     /// Images kept coming until the longest wait was over.
     HardCap,
+    /// The site wants a provisional result before the study is complete.
+    Early,
+}
+
+/// As what a revision of a study's report is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyState {
+    /// No report was given.
+    #[default]
+    Collecting,
+    /// More images are waited for; a final report follows.
+    Provisional,
+    /// The first report of a study that was complete, or waited for long enough.
+    Final,
+    /// A final report replaced by this one, because images came later or were rejected. Which one, the revision says.
+    Revised,
+}
+
+impl StudyState {
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Collecting => "collecting",
+            Self::Provisional => "provisional",
+            Self::Final => "final",
+            Self::Revised => "revised",
+        }
+    }
+
+    /// Was no final report given yet?
+    #[must_use]
+    pub const fn is_before_final(self) -> bool {
+        matches!(self, Self::Collecting | Self::Provisional)
+    }
 }
 
 /// One instance in a report.
@@ -42,8 +82,13 @@ pub struct ReportedImage {
     pub series: Option<Uid>,
     /// Name of its spooled file: the heat map's file has the same name.
     pub spool_name: String,
-    /// What became of it.
+    /// What became of it, by itself and as part of the study.
     pub outcome: InstanceOutcome,
+    /// Its attributes, when the header could be read. Holds no name and no identifier of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Box<InstanceAttributes>>,
+    /// What is said beside its score.
+    pub notes: Vec<ImageNote>,
 }
 
 /// The result of one study. A later revision replaces all earlier ones.
@@ -55,6 +100,8 @@ pub struct StudyReport {
     pub revision: u32,
     /// Why now.
     pub trigger: Trigger,
+    /// As what.
+    pub state: StudyState,
     /// Right, then left, where an image was scored.
     pub breasts: Vec<BreastFinding>,
     /// Every received instance, in the order of arrival.
@@ -69,44 +116,57 @@ pub struct StudyReport {
     pub patient_study: PatientStudy,
     /// When the last instance of this revision arrived. A report made anew from the same instances says the same.
     pub last_received_at: UnixMillis,
+    /// The structured reports of the revision before, which those of this one replace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predecessors: Vec<Document>,
+    /// Is it of an exam that was computed to try something out? Every object then says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub synthetic: bool,
 }
 
 impl StudyReport {
-    /// Joins decided records into revision `revision`. Records without an outcome are left out.
+    /// Joins the images of a study, in the order of arrival, with what is missing of the expected views. Patient and times
+    /// are left empty.
     #[must_use]
     pub fn of(
         study: StudyKey,
-        revision: u32,
-        trigger: Trigger,
-        records: &[InstanceRecord],
-        aggregation: Aggregation,
+        (revision, trigger, state): (u32, Trigger, StudyState),
+        images: Vec<ReportedImage>,
+        (missing_views, aggregation): (Vec<(Laterality, View)>, Aggregation),
     ) -> Self {
-        let decided: Vec<(&InstanceRecord, &InstanceOutcome)> =
-            records.iter().filter_map(|record| Some((record, record.outcome.as_ref()?))).collect();
-        let mut scored = decided.iter().filter_map(|(_, outcome)| match outcome {
+        let scored = images.iter().filter_map(|image| match &image.outcome {
             InstanceOutcome::Scored(finding) => Some(finding),
             _ => None,
         });
-        let views: Vec<(Laterality, View, f64)> =
-            scored.clone().map(|finding| (finding.laterality, finding.view, finding.probability())).collect();
         let breast = |side: Laterality| {
-            let images = views.iter().filter(|(laterality, ..)| *laterality == side);
-            BreastFinding::of(side, &images.map(|(_, view, score)| (*view, *score)).collect::<Vec<_>>(), aggregation)
+            let images = scored.clone().filter(|finding| finding.laterality == side);
+            let images: Vec<(View, f64)> = images.map(|finding| (finding.view, finding.probability())).collect();
+            let missing = missing_views.iter().filter(|(missing, _)| *missing == side).map(|(_, view)| *view);
+            let breast = BreastFinding::of(side, &images, aggregation)?;
+            Some(BreastFinding { missing_views: missing.collect(), ..breast })
         };
-        let seen: BTreeSet<(Laterality, View)> = views.iter().map(|(side, view, _)| (*side, *view)).collect();
-        let last = scored.next_back();
+        let last = scored.clone().next_back();
         Self {
             study,
             revision,
             trigger,
+            state,
             breasts: [Laterality::Right, Laterality::Left].into_iter().filter_map(breast).collect(),
-            missing_views: EXPECTED_VIEWS.into_iter().filter(|view| !seen.contains(view)).collect(),
             model: last.map(|finding| finding.model.clone()),
             engine: last.map(|finding| finding.engine.clone()),
-            patient_study: decided.iter().find_map(|(record, _)| record.patient_study.clone()).unwrap_or_default(),
-            last_received_at: decided.iter().map(|(record, _)| record.received.received_at).max().unwrap_or_default(),
-            images: decided.into_iter().map(|(record, outcome)| ReportedImage::of(record, outcome)).collect(),
+            patient_study: PatientStudy::default(),
+            last_received_at: UnixMillis::default(),
+            missing_views,
+            images,
+            predecessors: Vec::new(),
+            synthetic: false,
         }
+    }
+
+    /// What every object of it says first.
+    #[must_use]
+    pub const fn notice(&self) -> &'static str {
+        if self.synthetic { SYNTHETIC_NOTICE } else { NOTICE }
     }
 
     /// Names what the report says: equal for equal results, however long they took to compute. Result objects derive
@@ -149,13 +209,15 @@ pub struct Tally {
 }
 
 impl ReportedImage {
-    fn of(record: &InstanceRecord, outcome: &InstanceOutcome) -> Self {
+    pub(crate) fn of(record: &InstanceRecord, decision: Decision) -> Self {
         Self {
             key: record.received.key.clone(),
             sop_class: record.received.sop_class.clone(),
             series: record.attributes.as_ref().and_then(|attributes| attributes.series.clone()),
             spool_name: record.received.spool.name.clone(),
-            outcome: outcome.clone(),
+            outcome: decision.outcome,
+            attributes: record.attributes.clone().map(Box::new),
+            notes: decision.notes,
         }
     }
 }

@@ -6,7 +6,7 @@ use dimse::Status;
 use domain::Attempt;
 use scu::{Association, Object, Peer, ScuError, Timeouts};
 
-use crate::Outcome;
+use crate::carrier::Outcome;
 
 /// Sends the Part 10 file at `path` on an association of its own.
 pub(crate) async fn deliver(peer: &Peer, timeouts: Timeouts, path: &Path) -> Outcome {
@@ -25,7 +25,7 @@ pub(crate) async fn deliver(peer: &Peer, timeouts: Timeouts, path: &Path) -> Out
         Ok(status) => {
             // The answer stands; whether the peer also takes part in a tidy end changes nothing.
             let _ = association.release().await;
-            judge(status)
+            Outcome::Object(judge(status))
         }
         Err(error) => {
             association.abort().await;
@@ -36,18 +36,28 @@ pub(crate) async fn deliver(peer: &Peer, timeouts: Timeouts, path: &Path) -> Out
 
 fn failure(error: &ScuError) -> Outcome {
     let why = error.to_string();
-    if error.is_of_object() { Outcome::Object(Attempt::Refused { why }) } else { Outcome::Unreachable { why } }
+    match error {
+        ScuError::NotAccepted => Outcome::Object(Attempt::NotAccepted { why }),
+        error if error.is_of_object() => Outcome::Object(Attempt::Refused { why }),
+        _ => Outcome::unreachable(why),
+    }
 }
 
-/// What a status means for the delivery (PS3.4 table B.2-1): taken, to be tried again, or never.
-fn judge(status: Status) -> Outcome {
+/// What the status of a C-STORE response means for the delivery (PS3.4 table B.2-1): taken, to be tried again, another kind
+/// instead, or never.
+#[must_use]
+pub fn judge(status: Status) -> Attempt {
     let why = format!("destination answered with status {status}");
-    Outcome::Object(match status.0 {
+    match status.0 {
         _ if status.is_success() => Attempt::Delivered,
-        // SOP class not supported, data set does not match, cannot understand, no such SOP class, not authorised.
-        0x0122 | 0x0124 | 0x0118 | 0xA800..=0xA9FF | 0xC000..=0xCFFF => Attempt::Refused { why },
+        // Duplicate SOP instance: it has this object, because our UIDs are made from the content.
+        0x0111 => Attempt::Delivered,
+        // SOP class not supported, no such SOP class.
+        0x0122 | 0x0118 => Attempt::NotAccepted { why },
+        // Not authorised, data set does not match, cannot understand.
+        0x0124 | 0xA800..=0xA9FF | 0xC000..=0xCFFF => Attempt::Refused { why },
         _ => Attempt::Failed { why },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -57,10 +67,11 @@ mod tests {
     #[test]
     fn statuses_are_told_apart() {
         let kind = |status| match judge(Status(status)) {
-            Outcome::Object(Attempt::Delivered) => "delivered",
-            Outcome::Object(Attempt::Failed { .. }) => "again",
-            Outcome::Object(Attempt::Refused { .. }) => "never",
-            Outcome::Unreachable { .. } => "unreachable",
+            Attempt::Delivered => "delivered",
+            Attempt::Failed { .. } => "again",
+            Attempt::Refused { .. } => "never",
+            Attempt::NotAccepted { .. } => "another kind",
+            other => panic!("{other:?}"),
         };
         for (status, expected) in [
             (0, "delivered"),
@@ -71,7 +82,10 @@ mod tests {
             (0x0110, "again"),
             (0xA900, "never"),
             (0xC000, "never"),
-            (0x0122, "never"),
+            (0x0111, "delivered"),
+            (0x0124, "never"),
+            (0x0118, "another kind"),
+            (0x0122, "another kind"),
         ] {
             assert_eq!(kind(status), expected, "{status:04X}");
         }

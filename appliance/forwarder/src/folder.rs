@@ -6,7 +6,7 @@ use std::path::Path;
 
 use domain::Attempt;
 
-use crate::Outcome;
+use crate::carrier::Outcome;
 
 /// Copies the result file at `path` as `name` into `folder`, which is made when it is missing.
 pub(crate) fn deliver(path: &Path, folder: &Path, name: &str) -> Outcome {
@@ -15,7 +15,7 @@ pub(crate) fn deliver(path: &Path, folder: &Path, name: &str) -> Outcome {
         Err(error) if !path.exists() => {
             Outcome::Object(Attempt::Refused { why: format!("result file is gone: {}", error.kind()) })
         }
-        Err(error) => Outcome::Unreachable { why: format!("folder cannot be written: {}", error.kind()) },
+        Err(error) => Outcome::unreachable(format!("folder cannot be written: {}", error.kind())),
     }
 }
 

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use domain::{AeTitle, Attempt, Delivery, DeliveryState, RetryPolicy, UnixMillis};
+use domain::{AeTitle, Attempt, Commitment, Delivery, DeliveryState, UnixMillis};
 use queue::{Queue, QueueError, StateDir};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::{DestinationConfig, DestinationKind, Outcome, dicom, folder};
+use crate::commitment::{self, Asked, CommitmentReports};
+use crate::{Carrier, CommitmentMode, DestinationConfig, Outcome, Parcel};
 
 /// How long to wait after the queue itself failed.
 const QUEUE_FAILED_WAIT: Duration = Duration::from_secs(5);
+
+/// Objects about which a destination is asked in one request.
+const ASKED_MAX: usize = 100;
 
 /// Ends all pauses: somebody has mended something.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +32,17 @@ impl Nudge {
 #[derive(Debug)]
 pub struct Forwarder {
     destinations: Vec<Destination>,
+    reports: CommitmentReports,
     nudge: Nudge,
 }
 
 #[derive(Debug, Clone)]
 struct Destination {
     config: DestinationConfig,
-    kind: DestinationKind,
+    carrier: Carrier,
     queue: Queue,
     state: StateDir,
+    reports: CommitmentReports,
 }
 
 impl Forwarder {
@@ -50,12 +56,21 @@ impl Forwarder {
         queue: &Queue,
         state: &StateDir,
     ) -> Result<Self, String> {
+        let policies = configs.iter().map(|config| (config.name.clone(), config.retry)).collect();
+        let reports = CommitmentReports::new(queue.clone(), policies);
         let destination = |config: DestinationConfig| {
-            let kind = config.kind(own_ae).map_err(|why| format!("destination {}: {why}", config.name))?;
-            Ok(Destination { config, kind, queue: queue.clone(), state: state.clone() })
+            let carrier = Carrier::new(&config, own_ae).map_err(|why| format!("destination {}: {why}", config.name))?;
+            let (queue, state, reports) = (queue.clone(), state.clone(), reports.clone());
+            Ok(Destination { config, carrier, queue, state, reports })
         };
         let destinations = configs.into_iter().map(destination).collect::<Result<_, String>>()?;
-        Ok(Self { destinations, nudge: Nudge::default() })
+        Ok(Self { destinations, reports, nudge: Nudge::default() })
+    }
+
+    /// Takes what destinations answer about commitment on associations of their own.
+    #[must_use]
+    pub fn commitment_reports(&self) -> CommitmentReports {
+        self.reports.clone()
     }
 
     /// A handle that ends all pauses.
@@ -89,9 +104,10 @@ impl Destination {
                     failures = 0;
                     continue;
                 }
-                Ok(Step::Unreachable) => {
+                Ok(Step::Unreachable { retry_after }) => {
                     failures = failures.saturating_add(1);
                     let wait = Duration::from_millis(self.config.retry.wait_ms(failures, fastrand::f64()));
+                    let wait = retry_after.map_or(wait, |asked_for| wait.max(asked_for));
                     tracing::warn!(destination = %self.config.name, failures, wait_ms = wait.as_millis(), "destination cannot be reached");
                     Pause::Unreachable(wait)
                 }
@@ -118,64 +134,99 @@ impl Destination {
         }
     }
 
-    /// Tries what is due: one object while the destination seems to be away, and otherwise several.
+    /// Tries what is due: one object while the destination seems to be away, and otherwise several. When there is nothing to
+    /// send, asks about what was sent.
     async fn step(&self, failures: u32) -> Result<Step, QueueError> {
         let limit = if failures > 0 { 1 } else { self.config.concurrency.max(1) };
         let (queue, name) = (self.queue.clone(), self.config.name.clone());
         let due = blocking(move || queue.due(&name, now(), limit)).await?;
         if due.is_empty() {
-            return Ok(Step::Idle(self.queue.next_due_at(&self.config.name)?));
+            return self.ask().await;
         }
         let mut tries = JoinSet::new();
         for delivery in due {
             tries.spawn(self.clone().attempt(delivery));
         }
-        let (mut is_reached, mut failed) = (false, None);
+        let mut step = Step::Unreachable { retry_after: None };
+        let mut failed = None;
         while let Some(ended) = tries.join_next().await {
             match ended {
-                Ok(Ok(reached)) => is_reached |= reached,
+                Ok(Ok(ended)) => step = step.or(ended),
                 Ok(Err(error)) => failed = Some(error),
-                Err(_) => is_reached |= false,
+                // A panic is no sign of the destination's.
+                Err(_) => {}
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(if is_reached { Step::Reached } else { Step::Unreachable }),
-        }
+        failed.map_or(Ok(step), Err)
     }
 
-    /// Tries one delivery and records how that ended; says whether the destination was reached.
-    async fn attempt(self, delivery: Delivery) -> Result<bool, QueueError> {
-        let path = self.state.results().join(&delivery.file.name);
-        let outcome = match &self.kind {
-            DestinationKind::Dicom(peer) => dicom::deliver(peer, self.config.timeouts, &path).await,
-            DestinationKind::Folder(folder) => {
-                let (folder, name) = (folder.clone(), delivery.file.name.clone());
-                let copied = tokio::task::spawn_blocking(move || folder::deliver(&path, &folder, &name)).await;
-                copied.unwrap_or_else(|_| Outcome::Unreachable { why: "folder could not be written".into() })
+    /// Tries one delivery and records how that ended.
+    async fn attempt(self, delivery: Delivery) -> Result<Step, QueueError> {
+        let outcome = self.carrier.carry(Parcel::of(&delivery, &self.state.results())).await;
+        let (attempt, step) = match outcome {
+            Outcome::Object(Attempt::Delivered) if self.config.commitment == CommitmentMode::Required => {
+                (Attempt::Stored, Step::Reached)
             }
-        };
-        let (attempt, is_reached) = match outcome {
-            Outcome::Object(attempt) => (attempt, true),
-            Outcome::Unreachable { why } => (Attempt::Failed { why }, false),
+            Outcome::Object(attempt) => (attempt, Step::Reached),
+            Outcome::Unreachable { why, retry_after } => (Attempt::Failed { why }, Step::Unreachable { retry_after }),
         };
         let (queue, id, policy) = (self.queue.clone(), delivery.id.clone(), self.config.retry);
-        let settled = blocking(move || settle(&queue, &id, attempt, &policy)).await?;
-        report(&settled);
-        Ok(is_reached)
+        let settled = blocking(move || queue.settle(&id, attempt, &policy, fastrand::f64(), now())).await?;
+        log(&settled);
+        Ok(step)
+    }
+
+    /// Asks the destination whether it keeps what it took.
+    async fn ask(&self) -> Result<Step, QueueError> {
+        let (queue, name) = (self.queue.clone(), self.config.name.clone());
+        let uncommitted = blocking(move || queue.uncommitted(&name, now(), ASKED_MAX)).await?;
+        if uncommitted.is_empty() {
+            return Ok(Step::Idle(self.queue.next_due_at(&self.config.name)?));
+        }
+        let request = commitment::request(&uncommitted, now());
+        // Noted before the request leaves: the answer may be here before the request's own response.
+        let (transaction, wait_ms) = (request.transaction.clone(), self.config.commitment_wait_ms);
+        self.say(&uncommitted, Commitment::Asked { transaction, wait_ms }).await?;
+        let Some((peer, timeouts)) = self.carrier.peer() else {
+            // The configuration was changed since they were sent.
+            let why = "destination cannot be asked for commitment any more".to_owned();
+            self.say(&uncommitted, Commitment::Refused { why }).await?;
+            return Ok(Step::Reached);
+        };
+        let (said, step) = match commitment::ask(peer, timeouts, &request).await {
+            Asked::Later => return Ok(Step::Reached),
+            Asked::Answered(answers) => {
+                let reports = self.reports.clone();
+                blocking(move || answers.iter().try_for_each(|answer| reports.take(answer, now()).map(drop))).await?;
+                return Ok(Step::Reached);
+            }
+            Asked::NotOffered => {
+                let why = "destination does not offer storage commitment".to_owned();
+                (Commitment::Refused { why }, Step::Reached)
+            }
+            Asked::Declined { why } => (Commitment::Unknown { why }, Step::Reached),
+            Asked::Unreachable { why } => (Commitment::Unknown { why }, Step::Unreachable { retry_after: None }),
+        };
+        self.say(&uncommitted, said).await?;
+        Ok(step)
+    }
+
+    /// Records the same about the commitment of several deliveries.
+    async fn say(&self, deliveries: &[Delivery], said: Commitment) -> Result<(), QueueError> {
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id.clone()).collect();
+        let (queue, policy) = (self.queue.clone(), self.config.retry);
+        blocking(move || {
+            for id in ids {
+                log(&queue.settle_commitment(&id, said.clone(), &policy, fastrand::f64(), now())?);
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
-fn settle(
-    queue: &Queue,
-    id: &domain::DeliveryId,
-    attempt: Attempt,
-    policy: &RetryPolicy,
-) -> Result<Delivery, QueueError> {
-    queue.settle(id, attempt, policy, fastrand::f64(), now())
-}
-
-fn report(delivery: &Delivery) {
+/// Says where a delivery stands now.
+pub(crate) fn log(delivery: &Delivery) {
     let (destination, study, revision) = (&delivery.destination, &delivery.study, delivery.revision);
     let (kind, attempts, why) = (delivery.kind, delivery.attempts, delivery.last_error.as_deref().unwrap_or_default());
     match delivery.state {
@@ -188,6 +239,13 @@ fn report(delivery: &Delivery) {
         DeliveryState::Due { .. } => {
             tracing::warn!(%destination, %study, revision, ?kind, attempts, why, "result not delivered yet");
         }
+        DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => {
+            tracing::debug!(%destination, %study, revision, ?kind, attempts, why, "result taken, not committed yet");
+        }
+        DeliveryState::Replaced { .. } => {
+            tracing::warn!(%destination, %study, revision, ?kind, why, "kind not accepted, the next one goes instead");
+        }
+        DeliveryState::Standby => {}
     }
 }
 
@@ -195,9 +253,25 @@ enum Step {
     /// The destination answered.
     Reached,
     /// It did not.
-    Unreachable,
+    Unreachable {
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
     /// Nothing is due before this time.
     Idle(Option<UnixMillis>),
+}
+
+impl Step {
+    /// This one and `other`: reached when one of them reached the destination, and otherwise the longer wait.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unreachable { retry_after: ours }, Self::Unreachable { retry_after: theirs }) => {
+                Self::Unreachable { retry_after: ours.max(theirs) }
+            }
+            (Self::Unreachable { .. }, reached) => reached,
+            (reached, _) => reached,
+        }
+    }
 }
 
 enum Pause {

@@ -1,8 +1,7 @@
 //! The picture of a class activation map: the image beside the same image with the map over it.
 
-use contract::PreprocessSpec;
-use contract::geometry::Point;
 use contract::preprocess::InputShape;
+use contract::{HotSpot, Point, PreprocessSpec, Ring};
 use domain::NOTICE;
 use domain::findings::Cam;
 use drawing::{PictureError, Size};
@@ -21,6 +20,16 @@ const GAP_COLUMNS: u32 = 16;
 const NOTICE_ROWS: u32 = 28;
 /// Colour of the notice.
 const NOTICE_COLOUR: [u8; 3] = [255, 190, 60];
+/// Colour of the legend's words.
+const LEGEND_COLOUR: [u8; 3] = [200, 205, 215];
+/// Colour of the line around what stands out: far from all colours of the map.
+const OUTLINE_COLOUR: [u8; 3] = [60, 230, 255];
+/// Grey values below the colours of the legend.
+const LEGEND_LEVEL: f32 = 70.0;
+/// Columns and rows of the legend's bar.
+const LEGEND_BAR: (u32, u32) = (160, 14);
+/// Words at both ends of the legend's bar: colours say nothing across images.
+const LEGEND_WORDS: [&str; 2] = ["weaker", "strongest place of this image"];
 /// How much of the image the strongest place hides.
 const OPACITY_MAX: f32 = 0.65;
 
@@ -43,7 +52,7 @@ pub enum HeatmapError {
 /// map of `cam` over it. Rows and columns that the network never saw carry no map.
 ///
 /// The picture is `2 × columns + 16` wide, for `columns` of the reduced image, and at least as wide as the notice, with
-/// black to the right; below the images stand 28 rows with the notice.
+/// black to the right; below the images stand 28 rows with the notice and, where there is room, what the colours mean.
 ///
 /// # Errors
 /// [`HeatmapError`].
@@ -70,7 +79,15 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
             overlaid[3 * x..3 * x + 3].copy_from_slice(&blend(level, strength));
         }
     }
-    write_notice(&mut picture, rows);
+    if let Some(hot_spot) = HotSpot::of(&cam.values, cam.extent, geometry, None) {
+        let scale = Point {
+            x: f64::from(columns) / f64::from(original.columns),
+            y: f64::from(rows) / f64::from(original.rows),
+        };
+        hot_spot.rings.iter().for_each(|ring| draw_ring(&mut picture, ring, scale, (columns, rows)));
+    }
+    let left = write_notice(&mut picture, rows).max(columns) + GAP_COLUMNS;
+    draw_legend(&mut picture, left, rows);
     Ok(picture)
 }
 
@@ -82,12 +99,46 @@ pub fn draw_png(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) 
     Ok(draw(image, cam, geometry)?.to_png(NOTICE)?)
 }
 
-fn write_notice(picture: &mut Picture, top: u32) {
+/// Draws the line that structured reports and presentation states carry onto the right image.
+fn draw_ring(picture: &mut Picture, ring: &Ring, scale: Point, (columns, rows): (u32, u32)) {
+    for pair in ring.points().windows(2) {
+        let [from, to] = [pair[0], pair[1]].map(|point| (point.x * scale.x, point.y * scale.y));
+        let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).ceil().max(1.0) as u32;
+        for step in 0..steps {
+            let share = f64::from(step) / f64::from(steps);
+            let x = (from.0 + (to.0 - from.0) * share) as u32;
+            let y = (from.1 + (to.1 - from.1) * share) as u32;
+            picture.set(columns + GAP_COLUMNS + x.min(columns - 1), y.min(rows - 1), OUTLINE_COLOUR);
+        }
+    }
+}
+
+/// Returns the column behind the notice.
+fn write_notice(picture: &mut Picture, top: u32) -> u32 {
     let room = picture.columns.saturating_sub(GAP_COLUMNS);
     let fits = |size: &Size| size.columns_of(NOTICE) <= room;
     let size = [Size::Normal, Size::Small].into_iter().find(fits).unwrap_or(Size::Tiny);
     let top = top + (NOTICE_ROWS - size.rows()) / 2;
     picture.write((GAP_COLUMNS / 2, top), room, NOTICE, size, NOTICE_COLOUR);
+    GAP_COLUMNS / 2 + size.columns_of(NOTICE)
+}
+
+/// What the colours of the map mean, from column `left` on; nothing where it does not fit.
+fn draw_legend(picture: &mut Picture, left: u32, top: u32) {
+    let size = Size::Small;
+    let [weak, strong] = LEGEND_WORDS.map(|words| size.columns_of(words));
+    let ((bar, rows), gap) = (LEGEND_BAR, size.columns());
+    if left + weak + gap + bar + gap + strong > picture.columns {
+        return;
+    }
+    let words_top = top + (NOTICE_ROWS - size.rows()) / 2;
+    picture.write((left, words_top), weak, LEGEND_WORDS[0], size, LEGEND_COLOUR);
+    let left = left + weak + gap;
+    for column in 0..bar {
+        let colour = blend(LEGEND_LEVEL, column as f32 / (bar - 1) as f32);
+        picture.fill(left + column, top + (NOTICE_ROWS - rows) / 2, 1, rows, colour);
+    }
+    picture.write((left + bar + gap, words_top), strong, LEGEND_WORDS[1], size, LEGEND_COLOUR);
 }
 
 /// The image by its own window, in 0 to 1.
@@ -110,6 +161,9 @@ fn colour(strength: f32) -> [f32; 3] {
     let part = place - below as f32;
     std::array::from_fn(|channel| COLOURS[below][channel] * (1.0 - part) + COLOURS[below + 1][channel] * part)
 }
+
+#[cfg(test)]
+mod colour_vision;
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +194,11 @@ mod tests {
         assert!(!is_grey(pixel(116 + 90, 190)), "the hot cell is coloured");
         assert!(is_grey(pixel(116 + 90, 90)), "rows that were removed carry no map");
         assert!(is_grey(pixel(116 + 10, 190)), "cold cells carry no map");
+        let line = |left: usize, right: usize| (left..right).any(|x| pixel(x, 190) == OUTLINE_COLOUR);
+        assert!(
+            line(116 + 60, 116 + 99) && !line(0, 116 + 60),
+            "the line is around the hot cell, on the right image only"
+        );
     }
 
     #[test]

@@ -11,8 +11,16 @@ use domain::{Laterality, View};
 use crate::picture::BITS;
 use crate::{PhantomError, PhantomImage};
 
-/// Digital Mammography X-Ray Image Storage - For Presentation.
-const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.1.2";
+/// SOP Class of the images: Digital Mammography X-Ray Image Storage - For Presentation.
+pub const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.1.2";
+/// Patient's Name (0010,0010).
+pub const PATIENT_NAME: &str = "PHANTOM^MAMORU";
+
+/// Patient ID (0010,0020) of the exam of `seed`.
+#[must_use]
+pub fn patient_id(seed: u64) -> String {
+    format!("PHANTOM-{seed}")
+}
 
 const DATE: &str = "20260101";
 const TIME: &str = "120000";
@@ -67,8 +75,8 @@ fn sop(image: &PhantomImage) -> Vec<Element> {
 /// Patient and General Study modules.
 fn patient_and_study(image: &PhantomImage) -> Vec<Element> {
     vec![
-        text(tags::PATIENT_NAME, VR::PN, "PHANTOM^MAMORU"),
-        text(tags::PATIENT_ID, VR::LO, &format!("PHANTOM-{}", image.seed)),
+        text(tags::PATIENT_NAME, VR::PN, PATIENT_NAME),
+        text(tags::PATIENT_ID, VR::LO, &patient_id(image.seed)),
         text(tags::PATIENT_BIRTH_DATE, VR::DA, "19700101"),
         text(tags::PATIENT_SEX, VR::CS, "F"),
         text(tags::STUDY_INSTANCE_UID, VR::UI, image.study.as_str()),

@@ -24,6 +24,7 @@ use contract::geometry::{Extent, Rectangle};
 use domain::{Laterality, View};
 use thiserror::Error;
 
+pub use header::{PATIENT_NAME, SOP_CLASS, patient_id};
 use picture::Picture;
 
 /// How large the pictures are. Both show the same breasts.

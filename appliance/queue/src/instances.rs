@@ -1,13 +1,14 @@
 //! Received instances: from admission to outcome.
 
+use std::collections::BTreeSet;
 use std::sync::MutexGuard;
 
-use contract::{InstanceAttributes, PatientStudy};
-use domain::{InstanceKey, InstanceOutcome, InstanceRecord, ReceivedInstance};
+use contract::{InstanceAttributes, PatientStudy, Uid};
+use domain::{InstanceKey, InstanceOutcome, InstanceRecord, ReceivedInstance, StoredFile};
 
 use crate::index::Index;
 use crate::rows::{self, CONFLICT, INSTANCE};
-use crate::{Admission, CONFLICTS_MAX, ConflictRecord, FILE_MISSING, INSTANCES_MAX, Queue, QueueError};
+use crate::{Admission, CONFLICTS_MAX, ConflictRecord, FILE_MISSING, INSTANCES_MAX, Queue, QueueError, StateDir};
 
 impl Queue {
     /// Takes an instance whose spooled file is durable. When this returns, so is its row.
@@ -49,6 +50,7 @@ impl Queue {
         let (sequence, record) = (index.next_sequence, InstanceRecord::waiting(received.clone()));
         let mut reported = self.reported(&received.study)?;
         reported.instances.remove(&received.key);
+        reported.files_removed = false;
         let mut batch = sled::Batch::default();
         batch.remove(&rows::sequence_row(INSTANCE, lost));
         batch.insert(&rows::sequence_row(INSTANCE, sequence), rows::encode(&record)?);
@@ -90,6 +92,36 @@ impl Queue {
     /// [`QueueError`].
     pub fn instance(&self, key: &InstanceKey) -> Result<Option<InstanceRecord>, QueueError> {
         Ok(self.find(key)?.map(|(_, record)| record))
+    }
+
+    /// Of each of `keys` the SOP class under which its instance is held: durably in the queue, its received file still
+    /// there. `None` where there is none: never received, refused, removed by retention or lost. `None` as well where
+    /// another object with the same UID was refused: whose instance is meant cannot be told. Blocks.
+    ///
+    /// # Errors
+    /// [`QueueError`]: nothing is known of any.
+    pub fn held<'a>(
+        &self,
+        state: &StateDir,
+        keys: impl IntoIterator<Item = &'a InstanceKey>,
+    ) -> Result<Vec<Option<Uid>>, QueueError> {
+        let disputed = self.disputed()?;
+        let held = |key: &InstanceKey| {
+            let record = self.instance(key)?.filter(|_| !disputed.contains(key)).map(|record| record.received);
+            let file = |name: &str| std::fs::metadata(state.spool().join(name)).ok().filter(std::fs::Metadata::is_file);
+            let is_there = |spool: &StoredFile| file(&spool.name).is_some_and(|file| file.len() == spool.len);
+            Ok(record.filter(|received| is_there(&received.spool)).map(|received| received.sop_class))
+        };
+        let held = keys.into_iter().map(held).collect::<Result<Vec<_>, QueueError>>()?;
+        // A row that is being admitted just now may be uncommitted still.
+        self.shared.committer.commit()?;
+        Ok(held)
+    }
+
+    /// UIDs under which another object was refused.
+    fn disputed(&self) -> Result<BTreeSet<InstanceKey>, QueueError> {
+        let rows = self.shared.rows.scan_prefix([CONFLICT]);
+        rows.map(|row| Ok(rows::decode::<ConflictRecord>(&row?.1)?.key)).collect()
     }
 
     /// Instances without an outcome, at most `limit`, in the order of their arrival.

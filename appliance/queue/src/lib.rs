@@ -18,7 +18,8 @@
 //!
 //! **Hand over.** A study's report becomes deliveries in one batch: inputs reported and results queued, both or neither.
 //!
-//! **Delete.** Studies that are delivered and old are forgotten: files first, rows last.
+//! **Delete.** Of studies that are delivered and old, first the files of the images are removed, later all that is left:
+//! files first, rows last.
 //!
 //! **Crash.** A spooled file without a row was written but perhaps not acknowledged: it is admitted at the next start, which
 //! harms nobody; heat maps and results without a row are removed, because their inputs make them again. A row without a
@@ -34,6 +35,7 @@ mod index;
 mod instances;
 mod lock;
 mod open;
+mod retention;
 mod rows;
 mod state_dir;
 mod studies;
@@ -140,6 +142,9 @@ pub struct Counts {
     pub studies_open: usize,
     /// Deliveries that are tried until they succeed.
     pub deliveries_due: usize,
+    /// Deliveries that a destination took, and of which it has not said yet that it keeps them.
+    #[serde(default)]
+    pub deliveries_uncommitted: usize,
     /// Deliveries that wait for a person.
     pub deliveries_parked: usize,
     /// Deliveries that are done.

@@ -1,9 +1,11 @@
 //! Studies: what has arrived of them, what was reported, and the hand-over of a report to its deliveries.
 
-use domain::{Delivery, InstanceRecord, Reported, StudyKey, UnixMillis};
+use std::collections::BTreeSet;
 
-use crate::rows::{self, DELIVERY, INSTANCE};
-use crate::{DELIVERIES_MAX, Queue, QueueError, StateDir};
+use domain::{AeTitle, Delivery, InstanceRecord, Reported, StudyKey, StudyState, UnixMillis};
+
+use crate::rows::{self, DELIVERY};
+use crate::{DELIVERIES_MAX, Queue, QueueError};
 
 /// Everything that is known of one study.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,8 @@ pub struct StudySummary {
     pub reported: usize,
     /// The last revision; 0 before the first.
     pub revision: u32,
+    /// As what it was given.
+    pub state: StudyState,
     /// When the last instance arrived.
     pub last_received_at: UnixMillis,
 }
@@ -53,6 +57,7 @@ impl Queue {
                 instances: rows.instances.len(),
                 reported: rows.reported,
                 revision: rows.revision,
+                state: rows.state,
                 last_received_at: rows.last_received_at,
             })
             .collect();
@@ -73,6 +78,14 @@ impl Queue {
         Ok(Some(StudyRecord { instances, reported: self.reported(study)? }))
     }
 
+    /// The AE titles from which instances of a study came.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn senders(&self, study: &StudyKey) -> Result<BTreeSet<AeTitle>, QueueError> {
+        Ok(self.lock()?.studies.get(study).map(|rows| rows.senders.clone()).unwrap_or_default())
+    }
+
     pub(crate) fn reported(&self, study: &StudyKey) -> Result<Reported, QueueError> {
         let row = self.shared.rows.get(rows::reported_row(study))?;
         row.map_or_else(|| Ok(Reported::default()), |row| rows::decode(&row))
@@ -88,7 +101,8 @@ impl Queue {
         {
             let mut index = self.lock()?;
             let standing = self.reported(study)?;
-            if standing == *reported {
+            // Removed files are no part of what was reported.
+            if (Reported { files_removed: reported.files_removed, ..standing.clone() }) == *reported {
                 return Ok(());
             }
             if standing.revision.checked_add(1) != Some(reported.revision) {
@@ -136,58 +150,6 @@ impl Queue {
         }
         self.shared.committer.commit()?;
         self.changed();
-        Ok(())
-    }
-
-    /// Forgets studies, at most `limit`, whose instances are all reported, whose deliveries are all delivered, and whose
-    /// last instance arrived before `before`: files first, rows last, so that a crash in between leaves rows that are
-    /// forgotten the next time, and never a file that would be taken for a new arrival. Returns how many.
-    ///
-    /// # Errors
-    /// [`QueueError`].
-    pub fn retire(&self, state: &StateDir, before: UnixMillis, limit: usize) -> Result<usize, QueueError> {
-        let studies: Vec<StudyKey> = {
-            let index = self.lock()?;
-            let is_done = |rows: &crate::index::StudyRows| {
-                !rows.is_open()
-                    && rows.last_received_at < before
-                    && !rows.deliveries.iter().any(|sequence| index.pending.contains_key(sequence))
-            };
-            index.studies.iter().filter(|(_, rows)| is_done(rows)).map(|(study, _)| study.clone()).take(limit).collect()
-        };
-        for study in &studies {
-            self.forget(state, study)?;
-        }
-        if !studies.is_empty() {
-            self.shared.committer.commit()?;
-            self.changed();
-        }
-        Ok(studies.len())
-    }
-
-    fn forget(&self, state: &StateDir, study: &StudyKey) -> Result<(), QueueError> {
-        let Some(found) = self.lock()?.studies.get(study).cloned() else { return Ok(()) };
-        let mut batch = sled::Batch::default();
-        for sequence in &found.instances {
-            let record = self.record(*sequence)?;
-            state.remove_instance_files(&record.received.spool.name)?;
-            batch.remove(&rows::sequence_row(INSTANCE, *sequence));
-            batch.remove(rows::key_row(record.key()));
-        }
-        for sequence in &found.deliveries {
-            let delivery = self.delivery_at(*sequence)?;
-            state.remove_result(&delivery.file.name)?;
-            batch.remove(&rows::sequence_row(DELIVERY, *sequence));
-            batch.remove(rows::delivery_name_row(&delivery.id));
-        }
-        batch.remove(rows::reported_row(study));
-        state.sync_folders()?;
-        let mut index = self.lock()?;
-        // An instance that came in the meantime keeps its study.
-        if index.studies.get(study).is_some_and(|rows| rows.instances.len() == found.instances.len()) {
-            self.shared.rows.apply_batch(batch)?;
-            index.remove_study(study);
-        }
         Ok(())
     }
 }

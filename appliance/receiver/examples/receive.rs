@@ -1,21 +1,52 @@
-//! A receiver alone, for tests with other software: `receive FOLDER` prints its port and runs until its standard input
-//! ends.
+//! A receiver alone, for tests with other software: `receive FOLDER [--commitment [AET=HOST:PORT...]]` prints its port and
+//! runs until its standard input ends. With `--commitment` it answers requests for storage commitment, reports to the given
+//! addresses, and prints each report that it gets, line by line.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
-use domain::UnixMillis;
+use commitment::Report;
+use dimse::Status;
+use domain::{AeTitle, UnixMillis};
 use queue::{Queue, StateDir};
-use receiver::{Receiver, ReceiverConfig, reread};
+use receiver::{CommitmentSink, Receiver, ReceiverConfig, ReportAddress, reread};
 use tokio::sync::watch;
 
+/// Prints reports.
+#[derive(Debug)]
+struct Printer;
+
+impl CommitmentSink for Printer {
+    fn report(&self, from: &AeTitle, report: &Report) -> Status {
+        let committed = report.committed.iter().map(|sop| format!("committed {}\n", sop.instance.as_str()));
+        let failed = report.failed.iter();
+        let failed = failed.map(|failed| format!("failed {} {:04X}\n", failed.sop.instance.as_str(), failed.reason));
+        let lines: String = committed.chain(failed).collect();
+        let text = format!("transaction {} of {from}\n{lines}", report.transaction.as_str());
+        let printed = std::io::stdout().write_all(text.as_bytes());
+        if printed.is_ok() { Status::SUCCESS } else { Status::PROCESSING_FAILURE }
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("usage: receive FOLDER")?;
-    let state = StateDir::create(Path::new(&folder))?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (folder, options) = arguments.split_first().ok_or("usage: receive FOLDER [--commitment [AET=HOST:PORT...]]")?;
+    let state = StateDir::create(Path::new(folder))?;
     let (queue, _) = Queue::open(&state, &reread, UnixMillis(0))?;
-    let config = ReceiverConfig { listen: "127.0.0.1:0".parse()?, ..ReceiverConfig::default() };
+    let mut config = ReceiverConfig { listen: "127.0.0.1:0".parse()?, ..ReceiverConfig::default() };
+    if let Some((_, addresses)) = options.split_first() {
+        config.commitment_answered = true;
+        for address in addresses {
+            let (title, address) = address.split_once('=').ok_or("an address is AET=HOST:PORT")?;
+            config.commitment_report_to.insert(AeTitle::parse(title)?, ReportAddress::parse(address)?);
+        }
+    }
     let runtime = tokio::runtime::Runtime::new()?;
-    let receiver = runtime.block_on(Receiver::bind(config, queue, state))?;
+    let mut receiver = runtime.block_on(Receiver::bind(config, queue, state))?;
+    if !options.is_empty() {
+        receiver = receiver.with_commitment_sink(Arc::new(Printer));
+    }
     writeln!(std::io::stdout(), "{}", receiver.local_addr().port())?;
     let (stop, stopped) = watch::channel(false);
     let running = runtime.spawn(receiver.run(stopped));

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use dimse::Status;
+use domain::StudyKey;
 use queue::{Admission, QueueError};
 
 use crate::Shared;
 use crate::spool::{SpoolError, SpoolFile};
 
-/// Makes the instance ours, durably, or refuses it.
-pub(crate) fn admit(shared: &Shared, mut file: SpoolFile) -> Status {
+/// Makes the instance ours, durably, or refuses it. With success its study is known.
+pub(crate) fn admit(shared: &Shared, mut file: SpoolFile) -> (Status, Option<StudyKey>) {
     let received = match file.finish(&shared.state) {
         Ok(received) => received,
         Err(error) => {
@@ -18,10 +19,10 @@ pub(crate) fn admit(shared: &Shared, mut file: SpoolFile) -> Status {
             if status != Status::OUT_OF_RESOURCES {
                 keep_refused(shared, file, status);
             }
-            return status;
+            return (status, None);
         }
     };
-    match shared.queue.admit(&received) {
+    let status = match shared.queue.admit(&received) {
         Ok(Admission::New) => Status::SUCCESS,
         Ok(Admission::Duplicate) => {
             file.remove();
@@ -45,7 +46,8 @@ pub(crate) fn admit(shared: &Shared, mut file: SpoolFile) -> Status {
             }
             if matches!(error, QueueError::Row) { Status::PROCESSING_FAILURE } else { Status::OUT_OF_RESOURCES }
         }
-    }
+    };
+    (status, status.is_success().then_some(received.study))
 }
 
 /// Logs a refusal and says what the sender is told.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use contract::transfer_syntax as syntax;
-use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, ServerAssociationOptions};
-use dicom_ul::pdu::{AssociationRJServiceUserReason, UserIdentity};
+use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, Negotiation, ServerAssociationOptions};
+use dicom_ul::pdu::{AssociationRJServiceUserReason, RequestorRoles, UserIdentity};
 use dimse::sop_class;
 use domain::AeTitle;
 use thiserror::Error;
@@ -18,7 +18,7 @@ use crate::transfer::after;
 use crate::{ReceiverConfig, Shared, farewell};
 
 /// Transfer syntaxes that are accepted: all that can be decoded.
-const TRANSFER_SYNTAXES: [&str; 16] = [
+pub const TRANSFER_SYNTAXES: [&str; 16] = [
     syntax::EXPLICIT_LE,
     syntax::IMPLICIT_LE,
     syntax::JPEG_LOSSLESS_SV1,
@@ -99,12 +99,28 @@ impl AccessControl for Access<'_> {
     }
 }
 
+/// Which roles a requestor may have in storage commitment: it may always report to us, and ask us only where we answer.
+struct Roles {
+    commitment_answered: bool,
+}
+
+impl Negotiation for Roles {
+    fn negotiate_roles(&self, sop_class_uid: &str, scu_role: bool, scp_role: bool) -> Option<RequestorRoles> {
+        let roles = RequestorRoles { scu: scu_role && self.commitment_answered, scp: scp_role };
+        (sop_class_uid.trim_end_matches('\0') == sop_class::STORAGE_COMMITMENT).then_some(roles)
+    }
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: TcpStream, shared: &Arc<Shared>, stop: watch::Receiver<bool>) -> Result<(), Fault> {
     let mut association = negotiate(stream, &shared.config).await?;
     shared.counters.associations.fetch_add(1, Ordering::Relaxed);
     let result = match Session::new(&association, Arc::clone(shared)) {
-        Ok(mut session) => session.run(&mut association, stop).await,
+        Ok(mut session) => {
+            let result = session.run(&mut association, stop).await;
+            session.report_elsewhere();
+            result
+        }
         Err(fault) => Err(fault),
     };
     if let Some(reason) = result.as_ref().err().and_then(Fault::abort_reason) {
@@ -119,9 +135,11 @@ async fn negotiate(stream: TcpStream, config: &ReceiverConfig) -> Result<Associa
     let mut options = ServerAssociationOptions::new()
         .ae_access_control(Access(config))
         .ae_title(config.ae_title.as_str())
+        .with_negotiation(Roles { commitment_answered: config.commitment_answered })
         .strict(true)
         .max_pdu_length(config.pdu_bytes_max)
-        .with_abstract_syntax(sop_class::VERIFICATION);
+        .with_abstract_syntax(sop_class::VERIFICATION)
+        .with_abstract_syntax(sop_class::STORAGE_COMMITMENT);
     for class in sop_class::STORAGE {
         options = options.with_abstract_syntax(class);
     }

@@ -1,11 +1,12 @@
 //! Settings of the receiver.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use domain::AeTitle;
 use serde::{Deserialize, Serialize};
 
-use crate::PeerNetwork;
+use crate::{PeerNetwork, ReportAddress};
 
 /// Settings of the receiver. All times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ pub struct ReceiverConfig {
     pub disk_free_bytes_min: u64,
     /// Bytes of refused data sets that are kept for inspection; 0 keeps none.
     pub quarantine_bytes_max: u64,
+    /// Answer requests for storage commitment. We are no archive: what is committed is kept as long as retention says, and
+    /// a peer may remove its own copy afterwards.
+    pub commitment_answered: bool,
+    /// Where to report a commitment when the peer that asked has released its association: AE title to address.
+    pub commitment_report_to: BTreeMap<AeTitle, ReportAddress>,
 }
 
 impl Default for ReceiverConfig {
@@ -67,6 +73,29 @@ impl Default for ReceiverConfig {
             instance_bytes_max: 1 << 30,
             disk_free_bytes_min: 1 << 30,
             quarantine_bytes_max: 1 << 30,
+            commitment_answered: false,
+            commitment_report_to: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_commitments_are_reported_is_checked_when_it_is_read() {
+        let text = "commitment_answered = true\ncommitment_report_to = { MAMMO1 = '192.0.2.9:104' }";
+        let config: ReceiverConfig = toml::from_str(text).unwrap();
+        let report_to = [(AeTitle::parse("MAMMO1").unwrap(), ReportAddress::parse("192.0.2.9:104").unwrap())].into();
+        let expected =
+            ReceiverConfig { commitment_answered: true, commitment_report_to: report_to, ..ReceiverConfig::default() };
+        assert_eq!(config, expected);
+        assert_eq!(toml::from_str(&toml::to_string(&config).unwrap()), Ok(config));
+        for text in ["{ MAMMO1 = '192.0.2.9' }", "{ MAMMO1 = 104 }", "{ SEVENTEEN_LETTERS = '192.0.2.9:104' }"] {
+            let text = format!("commitment_report_to = {text}");
+            assert!(toml::from_str::<ReceiverConfig>(&text).is_err(), "{text}");
+        }
+        assert!(!ReceiverConfig::default().commitment_answered, "we are no archive");
     }
 }

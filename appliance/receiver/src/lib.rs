@@ -1,4 +1,4 @@
-//! The DICOM receiver: a C-ECHO and C-STORE SCP that answers "success" only for what is durably ours.
+//! The DICOM receiver: a C-ECHO, C-STORE and storage commitment SCP that answers "success" only for what is durably ours.
 //!
 //! # Design
 //!
@@ -13,10 +13,15 @@
 //!
 //! **Crash.** `.part` files are removed at the next start; a file in `spool/` without a row is admitted then ([`reread`]).
 //!
+//! **Storage commitment.** What peers report goes to a [`CommitmentSink`]. What they ask is answered only where the
+//! configuration says so, by what the queue holds at that moment; the report follows on the same association, or, when the
+//! peer has left it, on one of ours.
+//!
 //! Never here: judgement of images, decoding, a peer's text as a path or unescaped in a log.
 
 mod admission;
 mod association;
+mod commitment;
 mod config;
 mod farewell;
 mod peer_network;
@@ -24,6 +29,7 @@ mod places;
 mod quarantine;
 mod session;
 mod spool;
+mod traffic;
 mod transfer;
 
 use std::net::SocketAddr;
@@ -34,13 +40,18 @@ use std::time::Duration;
 use queue::{Queue, StateDir};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+pub use association::TRANSFER_SYNTAXES;
+pub use commitment::{CommitmentSink, ReportAddress, ReportAddressError};
 pub use config::ReceiverConfig;
+pub use dicom_ul::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 pub use peer_network::{PeerNetwork, PeerNetworkError};
 pub use spool::reread;
+pub use traffic::Traffic;
 
+use commitment::{Outbox, Outgoing};
 use places::Places;
 use quarantine::Quarantine;
 
@@ -92,6 +103,9 @@ pub(crate) struct Shared {
     pub(crate) state: StateDir,
     pub(crate) quarantine: Quarantine,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) sink: Option<Arc<dyn CommitmentSink>>,
+    pub(crate) outbox: Outbox,
 }
 
 /// The SCP, listening.
@@ -99,7 +113,8 @@ pub(crate) struct Shared {
 pub struct Receiver {
     listener: TcpListener,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Shared,
+    outgoing: mpsc::Receiver<Outgoing>,
 }
 
 impl Receiver {
@@ -113,8 +128,17 @@ impl Receiver {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let quarantine = Quarantine::open(&state, config.quarantine_bytes_max).map_err(ReceiverError::Quarantine)?;
-        let shared = Shared { config, queue, state, quarantine, counters: Arc::default() };
-        Ok(Self { listener, address, shared: Arc::new(shared) })
+        let (counters, traffic) = Default::default();
+        let (outbox, outgoing) = Outbox::new();
+        let shared = Shared { config, queue, state, quarantine, counters, traffic, sink: None, outbox };
+        Ok(Self { listener, address, shared, outgoing })
+    }
+
+    /// Hands what peers report of storage commitment to `sink`. Without one such reports are answered with status 0211.
+    #[must_use]
+    pub fn with_commitment_sink(mut self, sink: Arc<dyn CommitmentSink>) -> Self {
+        self.shared.sink = Some(sink);
+        self
     }
 
     /// Where it listens: the real port, also when port 0 was asked for.
@@ -129,16 +153,25 @@ impl Receiver {
         Arc::clone(&self.shared.counters)
     }
 
+    /// Who is sending just now.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.shared.traffic)
+    }
+
     /// Serves associations until `stop` turns true, then lets those that are open finish their instance, within
     /// [`STOP_GRACE`].
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { listener, shared, .. } = self;
+        let Self { listener, shared, outgoing, .. } = self;
+        let shared = Arc::new(shared);
         let mut door = Door {
             places: Places::new(shared.config.associations_max, shared.config.associations_per_peer_max),
             rejections: Arc::new(Semaphore::new(REJECTIONS_MAX)),
             tasks: JoinSet::new(),
             shared,
         };
+        let counters = Arc::clone(&door.shared.counters);
+        door.tasks.spawn(commitment::run_reporter(outgoing, counters, stop.clone()));
         loop {
             let accepted = tokio::select! {
                 // Those that have ended come first: nothing of them may pile up while others knock.
@@ -171,7 +204,7 @@ struct Door {
     shared: Arc<Shared>,
     places: Arc<Places>,
     rejections: Arc<Semaphore>,
-    /// One per association and rejection, so never more than both have places.
+    /// One per association and rejection, so never more than both have places, and the reporter of storage commitment.
     tasks: JoinSet<()>,
 }
 

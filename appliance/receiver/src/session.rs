@@ -1,5 +1,7 @@
 //! Requests of one association, one after the other.
 
+mod commitment;
+
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
@@ -8,13 +10,15 @@ use std::time::Duration;
 use contract::Uid;
 use dicom_ul::association::{Association as _, Error};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, PresentationContextResultReason, ReadError};
-use dimse::{COMMAND_BYTES_MAX, Request, Status, StoreRequest};
+use dimse::{COMMAND_BYTES_MAX, Message, Request, Status, StoreRequest};
 use domain::AeTitle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::association::{Association, Fault};
+use crate::commitment::{Asked, Exchange};
 use crate::spool::Incoming;
+use crate::traffic::{Visit, now};
 use crate::transfer::{Transfer, after};
 use crate::{STOP_GRACE, Shared};
 
@@ -28,6 +32,7 @@ enum Progress {
     Idle,
     Command { context: u8, bytes: Vec<u8>, begun: Instant },
     Data(Box<Transfer>),
+    Exchange(Box<Exchange>),
 }
 
 /// An accepted presentation context.
@@ -42,6 +47,11 @@ pub(crate) struct Session {
     calling_ae: AeTitle,
     contexts: Vec<Context>,
     progress: Progress,
+    /// A report of storage commitment without its answer.
+    pending: Option<commitment::Pending>,
+    next_message_id: u16,
+    /// Others see by it that the association is open.
+    visit: Visit,
 }
 
 impl Session {
@@ -66,7 +76,9 @@ impl Session {
             Some(Context { id: context.id, sop_class: context.abstract_syntax.clone(), transfer_syntax })
         });
         let contexts = contexts.collect();
-        Ok(Self { shared, calling_ae, contexts, progress: Progress::Idle })
+        let visit = shared.traffic.open(calling_ae.clone(), now());
+        let (progress, pending) = (Progress::Idle, None);
+        Ok(Self { shared, calling_ae, contexts, progress, pending, next_message_id: 1, visit })
     }
 
     /// Serves requests until the peer releases the association.
@@ -122,6 +134,7 @@ impl Session {
             Progress::Idle => idle,
             // Counted from its beginning: it may come in thousands of pieces, or in empty ones.
             Progress::Command { begun, .. } => (after(*begun, config.idle_timeout_ms), Fault::Idle),
+            Progress::Exchange(exchange) => (after(exchange.begun, config.idle_timeout_ms), Fault::Idle),
             Progress::Data(transfer) => {
                 let transfer = transfer.deadline(config);
                 if transfer.0 < idle.0 { transfer } else { idle }
@@ -149,8 +162,17 @@ impl Session {
                     self.progress = Progress::Data(transfer);
                     return Ok(());
                 }
-                let response = transfer.finish(&self.shared).await;
+                let (response, study) = transfer.finish(&self.shared).await;
+                self.visit.end(study);
                 self.answer(association, context, response).await
+            }
+            (Progress::Exchange(mut exchange), PDataValueType::Data) if exchange.context == context => {
+                exchange.take(&data);
+                if is_last {
+                    return self.exchanged(association, exchange).await;
+                }
+                self.progress = Progress::Exchange(exchange);
+                Ok(())
             }
             _ => Err(Fault::Unexpected("command and data are interleaved")),
         }
@@ -171,17 +193,27 @@ impl Session {
             self.progress = Progress::Command { context, bytes, begun };
             return Ok(());
         }
-        let transfer = match Request::parse(&bytes).map_err(|_| Fault::Invalid("command set is not valid"))? {
+        self.give_up_late_report();
+        let request = match Message::parse(&bytes).map_err(|_| Fault::Invalid("command set is not valid"))? {
+            Message::Request(request) => request,
+            Message::Response(response) => return self.reported(&response),
+        };
+        let transfer = match request {
             Request::Echo { message_id } => {
                 return self.answer(association, context, dimse::echo_response(message_id, Status::SUCCESS)).await;
             }
             Request::Cancel => return Ok(()),
+            Request::Action(request) => return self.exchange(association, context, Asked::Action(request)).await,
+            Request::EventReport(request) => return self.exchange(association, context, Asked::Report(request)).await,
             Request::Other { command_field, message_id, has_data_set: false } => {
                 let response = dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION);
                 return self.answer(association, context, response).await;
             }
             Request::Other { command_field, message_id, .. } => Transfer::other(context, command_field, message_id),
-            Request::Store(request) => Transfer::store(&self.shared, context, self.incoming(context, request)).await,
+            Request::Store(request) => {
+                self.visit.begin(now());
+                Transfer::store(&self.shared, context, self.incoming(context, request)).await
+            }
         };
         self.progress = Progress::Data(Box::new(transfer));
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dimse::{Status, StoreRequest};
+use domain::StudyKey;
 use tokio::time::Instant;
 
 use crate::admission::{admit, refused};
@@ -105,24 +106,23 @@ impl Transfer {
         self
     }
 
-    /// The response, once the last byte was taken.
-    pub(crate) async fn finish(self: Box<Self>, shared: &Arc<Shared>) -> Vec<u8> {
+    /// The response, once the last byte was taken, and the study of an instance that was acknowledged.
+    pub(crate) async fn finish(self: Box<Self>, shared: &Arc<Shared>) -> (Vec<u8>, Option<StudyKey>) {
         let (request, sink) = match self.answer {
             Answer::Other { command_field, message_id } => {
-                return dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION);
+                return (dimse::response(command_field, message_id, Status::UNRECOGNIZED_OPERATION), None);
             }
             Answer::Store { request, sink } => (request, sink),
         };
-        let status = match sink {
-            Ok(file) => {
-                blocking(shared, move |shared| admit(shared, *file)).await.unwrap_or(Status::PROCESSING_FAILURE)
-            }
-            Err(status) => status,
+        let failed = (Status::PROCESSING_FAILURE, None);
+        let (status, study) = match sink {
+            Ok(file) => blocking(shared, move |shared| admit(shared, *file)).await.unwrap_or(failed),
+            Err(status) => (status, None),
         };
         let counters = &shared.counters;
         let counter = if status.is_success() { &counters.instances_acknowledged } else { &counters.instances_refused };
         counter.fetch_add(1, Ordering::Relaxed);
-        request.response(status)
+        (request.response(status), study)
     }
 }
 
@@ -132,8 +132,8 @@ pub(crate) fn after(instant: Instant, milliseconds: u64) -> Instant {
     instant + Duration::from_millis(milliseconds).min(YEAR)
 }
 
-/// Runs what blocks off the network's threads. `None` when it panicked: that is this instance's failure alone.
-async fn blocking<T: Send + 'static>(
+/// Runs what blocks off the network's threads. `None` when it panicked: that is this message's failure alone.
+pub(crate) async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> T + Send + 'static,
 ) -> Option<T> {
@@ -141,7 +141,7 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&theirs)).await;
     if done.is_err() {
         shared.counters.panics.fetch_add(1, Ordering::Relaxed);
-        tracing::error!("instance refused: its handling panicked");
+        tracing::error!("a message's handling panicked");
     }
     done.ok()
 }

@@ -7,9 +7,12 @@ mod common;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use common::wire::{self, STORE};
+use commitment::{Encoding, Request, service};
+use common::wire::{self, IMPLICIT, STORE};
 use common::{AssociateRq, DataSetWriter, Device, Mammogram as _, Reply};
-use dimse::Status;
+use contract::Uid;
+use dimse::{ActionRequest, Status, sop_class};
+use domain::Sop;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -41,7 +44,10 @@ fn no_value_of_a_peer_is_logged() {
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
 
-    let device = Device::new(|config| config.associations_per_peer_max = 1);
+    let device = Device::new(|config| {
+        config.associations_per_peer_max = 1;
+        config.commitment_answered = true;
+    });
     let named = || DataSetWriter::explicit().mammogram(INSTANCE).text(0x10, 0x10, "PN", NAME);
     let sound = named().size(1, 256).pixels(512).bytes;
     let mut other = sound.clone();
@@ -67,6 +73,8 @@ fn no_value_of_a_peer_is_logged() {
         peer.say(&bytes);
         assert!(!matches!(peer.reply(), Reply::Accepted(_)));
     }
+    device.still_works();
+    common::eventually("storage commitment is asked for", || asks(&device, NAME, INSTANCE));
     let request = AssociateRq { called: STRANGER.into(), ..AssociateRq::default() };
     common::eventually("the title is refused", || device.connect().ask(&request) == Reply::Rejected([1, 1, 7]));
     drop(device);
@@ -75,8 +83,35 @@ fn no_value_of_a_peer_is_logged() {
     for marker in [NAME, "PLANTED", INSTANCE, "777777"] {
         assert!(!text.contains(marker), "{marker} is in the log");
     }
-    for line in ["instance refused", "connection refused", "association ended early", "its UID belongs to other bytes"]
-    {
+    for line in [
+        "instance refused",
+        "connection refused",
+        "association ended early",
+        "its UID belongs to other bytes",
+        "storage commitment was asked of us",
+        "request for storage commitment is not valid",
+        "storage commitment not reported",
+    ] {
         assert!(text.contains(line), "{line:?} is not in the log:\n{text}");
     }
+}
+
+/// Asks for commitment of `instance`, and with `name` instead of a data set, and leaves; false when there is no place yet.
+fn asks(device: &Device, name: &str, instance: &str) -> bool {
+    let contexts = vec![(1, sop_class::STORAGE_COMMITMENT, IMPLICIT)];
+    let mut peer = device.connect();
+    if !matches!(peer.ask(&AssociateRq { contexts, ..AssociateRq::default() }), Reply::Accepted(_)) {
+        return false;
+    }
+    let uid = |text: &str| Uid::parse(text).unwrap();
+    let Sop { class: sop_class, instance: sop_instance } = service();
+    let action = ActionRequest { message_id: 1, sop_class, sop_instance, action_type: 1, has_data_set: true };
+    let asked = Sop { class: uid(wire::MAMMOGRAM), instance: uid(instance) };
+    let request = Request { transaction: uid(instance), instances: vec![asked] }.to_bytes(Encoding::ImplicitLittle);
+    for (data, status) in [(name.as_bytes(), Status::PROCESSING_FAILURE), (&request[..], Status::SUCCESS)] {
+        peer.say(&wire::command(1, &action.to_bytes()));
+        peer.say(&wire::data(1, true, data));
+        assert_eq!(peer.reply(), Reply::Status(status));
+    }
+    true
 }

@@ -7,9 +7,12 @@ mod common;
 use std::io::Write as _;
 use std::iter;
 
+use commitment::Encoding;
 use common::wire::{self, ECHO, STORE, STORE_IMPLICIT};
 use common::{Device, Reply, dataset};
-use dimse::Status;
+use contract::Uid;
+use dimse::{ActionRequest, Status};
+use domain::Sop;
 
 const SUCCESS: Reply = Reply::Status(Status::SUCCESS);
 /// A-ABORT by the provider, with its reason.
@@ -193,5 +196,30 @@ fn a_request_may_be_cut_at_every_byte() {
     let mut peer = device.associate();
     peer.say(&request);
     assert_eq!(peer.reply(), SUCCESS);
+    device.still_works();
+}
+
+#[test]
+fn a_request_for_commitment_may_be_cut_at_every_byte() {
+    let device = Device::new(|config| {
+        (config.associations_max, config.associations_per_peer_max) = (1000, 1000);
+        config.commitment_answered = true;
+    });
+    let uid = |text: &str| Uid::parse(text).unwrap();
+    let Sop { class: sop_class, instance: sop_instance } = commitment::service();
+    let action = ActionRequest { message_id: 1, sop_class, sop_instance, action_type: 1, has_data_set: true };
+    let instances = vec![Sop { class: uid(wire::MAMMOGRAM), instance: uid("1.2.3.4") }];
+    let data = commitment::Request { transaction: uid("1.2.77"), instances }.to_bytes(Encoding::ImplicitLittle);
+    let request = [wire::command(1, &action.to_bytes()), wire::data(1, true, &data)].concat();
+    let contexts = vec![(1, dimse::sop_class::STORAGE_COMMITMENT, wire::IMPLICIT)];
+    let offer = common::AssociateRq { contexts, ..common::AssociateRq::default() };
+    for length in 0..=request.len() {
+        let mut peer = device.connect();
+        assert!(matches!(peer.ask(&offer), Reply::Accepted(_)));
+        peer.stream.write_all(&request[..length]).unwrap();
+        if length == request.len() {
+            assert_eq!(peer.reply(), SUCCESS);
+        }
+    }
     device.still_works();
 }

@@ -1,29 +1,27 @@
 //! A page as Secondary Capture Image (PS3.3 section A.8.1), RGB, Explicit VR Little Endian.
 
-use contract::uid::IMPLEMENTATION_CLASS;
-use contract::{Digest, Uid, transfer_syntax};
-use dicom_core::value::DataSetSequence;
-use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
+use contract::{Digest, Uid};
+use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
-use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use dicom_object::InMemDicomObject;
 use domain::findings::ModelId;
-use domain::{ImageFinding, NOTICE, ReportedImage, ResultKind, Sop, StudyReport};
+use domain::{ImageFinding, ReportedImage, ResultKind, Sop, StudyReport};
 use drawing::Picture;
 
 use crate::civil::Civil;
-use crate::{ResultError, ResultObject, file_name, wording};
+use crate::elements::{self, Element, number, sequence, text};
+use crate::{ResultError, ResultObject, codes, file_name, header, wording};
 
 /// Secondary Capture Image Storage.
-const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
+pub(crate) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// To be raised with every change of the pages: one UID never names two different objects.
-const LAYOUT: &str = "1";
-/// More than any legal value of the patient and study attributes has, in UTF-8 (PN: three groups of 64 characters).
-const PATIENT_BYTES_MAX: usize = 1_024;
+const LAYOUT: &str = "3";
 /// Far behind the series of modalities, which count from 1.
-const SERIES_NUMBER: &str = "9401";
+pub(crate) const SERIES_NUMBER: &str = "9401";
+pub(crate) const SERIES_DESCRIPTION: &str = "MAMORU AI results - research use only";
 /// Not MG, though the grey values came from there: rules that route or hang all of modality MG, above all back to this
 /// appliance, must not catch its own results. PS3.3 section C.7.3.1.1.1 has OT for what no other term fits.
-const MODALITY: &str = "OT";
+pub(crate) const MODALITY: &str = "OT";
 
 /// A page and what its header says of it.
 pub(crate) struct Capture<'a> {
@@ -44,26 +42,11 @@ pub(crate) struct Capture<'a> {
     pub(crate) comments: Vec<String>,
 }
 
-type Element = DataElement<InMemDicomObject>;
-
 impl Capture<'_> {
     pub(crate) fn into_object(self) -> Result<ResultObject, ResultError> {
         let sop = Sop { class: Uid::parse(SOP_CLASS).map_err(|_| ResultError::Encode)?, instance: self.instance() };
-        let groups = [
-            self.general(&sop),
-            patient_and_study(self.report),
-            self.series_and_device(),
-            self.derivation(),
-            image_pixel(&self.page)?,
-        ];
-        let mut object = InMemDicomObject::from_element_iter(groups.into_iter().flatten());
-        let is_ascii = object.iter().all(|element| match element.value().primitive() {
-            Some(PrimitiveValue::Str(text)) => text.is_ascii(),
-            _ => true,
-        });
-        if !is_ascii {
-            object.put(text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"));
-        }
+        let groups = [self.general(&sop), self.series_and_device(), self.derivation(), image_pixel(&self.page)?];
+        let mut object = header::object(self.report, groups.into_iter().flatten());
         let bytes = self.page.rgb.len();
         object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(even(self.page.rgb))));
         Ok(ResultObject {
@@ -71,7 +54,7 @@ impl Capture<'_> {
             file_name: file_name(self.report, &self.name, "dcm"),
             name: self.name,
             sop: Some(sop),
-            bytes: part_10(object, bytes)?,
+            bytes: header::part_10(object, bytes)?,
         })
     }
 
@@ -107,24 +90,22 @@ impl Capture<'_> {
     fn comments(&self) -> String {
         let revision = wording::supersedes(self.report).map(|text| format!("{text}."));
         let untrained = self.model().and_then(wording::untrained).map(|text| format!("{text}."));
-        let first = [Some(NOTICE.to_owned()), revision, untrained].into_iter().flatten();
+        let first = [Some(self.report.notice().to_owned()), revision, untrained].into_iter().flatten();
         first.chain(self.comments.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 
     /// General Series, General Equipment and SC Equipment modules.
     fn series_and_device(&self) -> Vec<Element> {
-        let series = self.report.study.result_series();
-        vec![
+        let uid = self.report.study.result_series(self.kind);
+        let series = [
             text(tags::MODALITY, VR::CS, MODALITY),
-            text(tags::SERIES_INSTANCE_UID, VR::UI, series.as_str()),
+            text(tags::SERIES_INSTANCE_UID, VR::UI, uid.as_str()),
             text(tags::SERIES_NUMBER, VR::IS, SERIES_NUMBER),
-            text(tags::SERIES_DESCRIPTION, VR::LO, "MAMORU AI results - research use only"),
-            text(tags::MANUFACTURER, VR::LO, "Mamoru"),
-            text(tags::MANUFACTURER_MODEL_NAME, VR::LO, "Mamoru"),
-            text(tags::SOFTWARE_VERSIONS, VR::LO, env!("CARGO_PKG_VERSION")),
-            // A page is synthetic; one with an image on it was made at a workstation, in DICOM's terms.
-            text(tags::CONVERSION_TYPE, VR::CS, if self.shown.is_some() { "WSD" } else { "SYN" }),
-        ]
+            text(tags::SERIES_DESCRIPTION, VR::LO, SERIES_DESCRIPTION),
+            // The same for all pages of the series, which have one equipment: made at a workstation, in DICOM's terms.
+            text(tags::CONVERSION_TYPE, VR::CS, "WSD"),
+        ];
+        series.into_iter().chain(header::equipment()).collect()
     }
 
     /// From what and how the page was made, and what it shows. Whether the source was compressed with loss is not in
@@ -173,33 +154,6 @@ impl Capture<'_> {
     }
 }
 
-/// Patient and General Study modules. What the images lacked is empty where the standard wants the element (type 2),
-/// and otherwise absent. A value of a length that none may have counts as lacking: cut, an identifier would be another
-/// one, and whole, it may not fit into its element and would cost the study its results.
-fn patient_and_study(report: &StudyReport) -> Vec<Element> {
-    let from = &report.patient_study;
-    let required = [
-        (tags::PATIENT_NAME, VR::PN, &from.patient_name),
-        (tags::PATIENT_ID, VR::LO, &from.patient_id),
-        (tags::PATIENT_BIRTH_DATE, VR::DA, &from.birth_date),
-        (tags::PATIENT_SEX, VR::CS, &from.sex),
-        (tags::STUDY_DATE, VR::DA, &from.study_date),
-        (tags::STUDY_TIME, VR::TM, &from.study_time),
-        (tags::STUDY_ID, VR::SH, &from.study_id),
-        (tags::ACCESSION_NUMBER, VR::SH, &from.accession_number),
-        (tags::REFERRING_PHYSICIAN_NAME, VR::PN, &from.referring_physician),
-    ];
-    let optional = [
-        (tags::ISSUER_OF_PATIENT_ID, VR::LO, &from.issuer_of_patient_id),
-        (tags::STUDY_DESCRIPTION, VR::LO, &from.study_description),
-    ];
-    let sound = |value: &Option<String>| value.clone().filter(|value| value.len() <= PATIENT_BYTES_MAX);
-    let required = required.into_iter().map(|(tag, vr, value)| text(tag, vr, &sound(value).unwrap_or_default()));
-    let optional = optional.into_iter().filter_map(|(tag, vr, value)| Some(text(tag, vr, &sound(value)?)));
-    let study = text(tags::STUDY_INSTANCE_UID, VR::UI, report.study.0.as_str());
-    required.chain(optional).chain([study]).collect()
-}
-
 /// Image Pixel module, without the pixels.
 fn image_pixel(page: &Picture) -> Result<Vec<Element>, ResultError> {
     let size = |value: u32| u16::try_from(value).map_err(|_| ResultError::Encode);
@@ -218,28 +172,9 @@ fn image_pixel(page: &Picture) -> Result<Vec<Element>, ResultError> {
 
 /// An item of the Source Image Sequence (PS3.3 section C.7.6.1).
 fn source(image: &ReportedImage) -> InMemDicomObject {
-    let purpose = InMemDicomObject::from_element_iter([
-        text(tags::CODE_VALUE, VR::SH, "121322"),
-        text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, "DCM"),
-        text(tags::CODE_MEANING, VR::LO, "Source image for image processing operation"),
-    ]);
-    InMemDicomObject::from_element_iter([
-        text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, image.sop_class.as_str()),
-        text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, image.key.0.as_str()),
-        sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, vec![purpose]),
-    ])
-}
-
-fn part_10(object: InMemDicomObject, pixel_bytes: usize) -> Result<Vec<u8>, ResultError> {
-    let meta = FileMetaTableBuilder::new()
-        .transfer_syntax(transfer_syntax::EXPLICIT_LE)
-        // That of the library would change the bytes with its version.
-        .implementation_class_uid(IMPLEMENTATION_CLASS)
-        .implementation_version_name("MAMORU");
-    let mut bytes = Vec::with_capacity(pixel_bytes + 65_536);
-    let object = object.with_meta(meta).map_err(|_| ResultError::Encode)?;
-    object.write_all(&mut bytes).map_err(|_| ResultError::Encode)?;
-    Ok(bytes)
+    let mut item = elements::reference(&image.sop_class, &image.key.0);
+    item.put(sequence(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, vec![codes::SOURCE_IMAGE.item()]));
+    item
 }
 
 /// Text of ours for ST and LT, of at most `characters_max`: names and reasons in it may hold anything.
@@ -253,19 +188,4 @@ fn even(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.push(0);
     }
     bytes
-}
-
-fn text(tag: Tag, vr: VR, value: &str) -> Element {
-    if value.is_empty() {
-        return DataElement::new(tag, vr, PrimitiveValue::Empty);
-    }
-    DataElement::new(tag, vr, PrimitiveValue::from(value))
-}
-
-fn number(tag: Tag, value: u16) -> Element {
-    DataElement::new(tag, VR::US, PrimitiveValue::from(value))
-}
-
-fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> Element {
-    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
 }

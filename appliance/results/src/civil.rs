@@ -53,6 +53,13 @@ impl Civil {
         format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02} UTC")
     }
 
+    /// As FHIR's instant: `YYYY-MM-DDTHH:MM:SS.FFFZ`.
+    pub(crate) fn instant(self) -> String {
+        let [hours, minutes, seconds] = self.hours_minutes_seconds();
+        let Self { year, month, day, ms_of_day } = self;
+        format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms_of_day % 1_000)
+    }
+
     const fn hours_minutes_seconds(self) -> [u64; 3] {
         let seconds = self.ms_of_day / 1_000;
         [seconds / 3_600, seconds / 60 % 60, seconds % 60]
@@ -80,6 +87,7 @@ mod tests {
         }
         let time = Civil::of(UnixMillis(1_767_225_599_042));
         assert_eq!((time.da().as_str(), time.tm().as_str()), ("20251231", "235959.042"));
+        assert_eq!(time.instant(), "2025-12-31T23:59:59.042Z");
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! One image beside itself with its map.
 
-use contract::Digest;
+use contract::{Digest, InstanceAttributes};
 use domain::{ImageFinding, ReportedImage, ResultKind, StudyReport};
 use drawing::{Picture, Size};
 
 use crate::capture::Capture;
 use crate::page::{self, ALARM, BANNER_ROWS, MARGIN, QUIET, TEXT, WARNING};
-use crate::{ResultError, ResultObject, wording};
+use crate::{ResultError, ResultObject, marks, wording};
 
 /// Holds the banner and most names of models.
 const COLUMNS_MIN: u32 = 1000;
-/// Height of the words between banner and picture.
-const HEADER_ROWS: u32 = 150;
+/// Height of the title, from the banner to the words below it.
+const TITLE_ROWS: u32 = 62;
+/// Height of a line of words.
+const LINE_ROWS: u32 = 26;
+/// Between words and picture.
+const GAP_ROWS: u32 = 10;
 /// Height of the words where there is no picture.
 const NO_PICTURE_ROWS: u32 = 240;
 
@@ -30,14 +34,16 @@ pub(crate) fn object(
     };
     let comments = vec![
         format!("Heat map of {}, score of this image {}.", wording::view(finding), wording::score(finding.score)),
-        wording::NOT_CALIBRATED.to_owned(),
+        format!("This image is {}.", marks::verdict(finding)),
+        marks::rule(finding),
+        wording::meaning_of(finding),
     ];
     let capture = Capture {
         report,
         kind: ResultKind::Heatmap,
         name: format!("heatmap-{number:02}"),
         number,
-        page: draw(report, number, finding, picture.as_ref().map_err(|why| *why)),
+        page: draw(report, number, (image, finding), picture.as_ref().map_err(|why| *why)),
         drawn: png.map(Digest::of),
         sources: vec![image],
         shown: Some(finding),
@@ -46,26 +52,30 @@ pub(crate) fn object(
     capture.into_object()
 }
 
-fn draw(report: &StudyReport, number: u32, finding: &ImageFinding, picture: Result<&Picture, &str>) -> Picture {
+fn draw(
+    report: &StudyReport,
+    number: u32,
+    (image, finding): (&ReportedImage, &ImageFinding),
+    picture: Result<&Picture, &str>,
+) -> Picture {
     let (picture_columns, picture_rows) =
         picture.map_or((0, NO_PICTURE_ROWS), |picture| (picture.columns, picture.rows));
     let columns = COLUMNS_MIN.max(picture_columns);
-    let top = BANNER_ROWS + HEADER_ROWS;
-    let mut page = page::blank(columns, top + picture_rows + MARGIN);
     let room = columns - 2 * MARGIN;
-    let title = format!("{}  SCORE {}", wording::view(finding), wording::score(finding.score));
+    let lines = words(report, number, image, finding);
+    let lines: Vec<String> = lines.iter().flat_map(|line| page::wrapped(line, room, 2)).collect();
+    let top = BANNER_ROWS + TITLE_ROWS + LINE_ROWS * lines.len() as u32 + GAP_ROWS;
+    let mut page = page::blank(report, columns, top + picture_rows + MARGIN);
+    let untrained = wording::untrained(&finding.model);
+    // What stands beside the title in its place has no room for both.
+    let verdict = if untrained.is_none() { marks::verdict(finding).to_uppercase() } else { String::new() };
+    let title = format!("{}  SCORE {}  {verdict}", wording::view(finding), wording::score(finding.score));
     page.write((MARGIN, BANNER_ROWS + 14), room, &title, Size::Large, TEXT);
-    let revision = wording::supersedes(report).unwrap_or_else(|| format!("Revision {}", report.revision));
-    let lines = [
-        format!("Image {number} of {}. {revision}. Score of this image, not of the breast.", report.images.len()),
-        format!("Model {}, engine {}.", wording::model(&finding.model), finding.engine),
-        format!("{} Right: the map over the image on the left.", wording::NOT_CALIBRATED),
-    ];
-    for (line, row) in lines.iter().zip((BANNER_ROWS + 62..).step_by(26)) {
+    for (line, row) in lines.iter().zip((BANNER_ROWS + TITLE_ROWS..).step_by(LINE_ROWS as usize)) {
         page.write((MARGIN, row), room, line, Size::Normal, QUIET);
     }
-    if let Some(text) = wording::untrained(&finding.model) {
-        let left = MARGIN + Size::Large.columns_of(&title) + MARGIN;
+    if let Some(text) = untrained {
+        let left = MARGIN + Size::Large.columns_of(&title);
         stamp(&mut page, left, BANNER_ROWS + 14, text);
     }
     match picture {
@@ -73,6 +83,31 @@ fn draw(report: &StudyReport, number: u32, finding: &ImageFinding, picture: Resu
         Err(why) => page::centred(&mut page, 0, columns, top + NO_PICTURE_ROWS / 2 - 10, why, Size::Normal, WARNING),
     }
     page
+}
+
+/// What is said above the picture.
+fn words(report: &StudyReport, number: u32, image: &ReportedImage, finding: &ImageFinding) -> Vec<String> {
+    let revision = wording::supersedes(report).unwrap_or_else(|| format!("Revision {}", report.revision));
+    let mut lines = vec![
+        format!("Image {number} of {}. {revision}. Score of this image, not of the breast.", report.images.len()),
+        marks::rule(finding),
+        wording::meaning_of(finding),
+        format!("Model {}, engine {}.", wording::model(&finding.model), finding.engine),
+        // A map of a low score is as bright as that of a high one.
+        "Right: the map over the image on the left. Its colours compare places of this image only, not images."
+            .to_owned(),
+    ];
+    lines.extend(image.attributes.as_deref().and_then(orientation));
+    lines
+}
+
+/// Where the edges of the picture lie in the patient: it is shown as it is stored, and not every unit stores the chest wall of a
+/// right breast at the right edge.
+fn orientation(attributes: &InstanceAttributes) -> Option<String> {
+    let [row, column] = &attributes.patient_orientation[..] else { return None };
+    let is_term = |term: &String| (1..=4).contains(&term.len()) && term.chars().all(|letter| "APRLHF".contains(letter));
+    let said = format!("Shown as stored: the right edge is {row}, the lower edge is {column} (Patient Orientation).");
+    [row, column].into_iter().all(is_term).then_some(said)
 }
 
 /// White words on red.

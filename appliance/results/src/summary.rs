@@ -1,27 +1,30 @@
 //! The page of a study: a score per breast, and a line per image.
 
-use domain::{BreastFinding, InstanceOutcome, Laterality, ReportedImage, ResultKind, StudyReport, Tally};
+use domain::{BreastFinding, InstanceOutcome, Laterality, ReportedImage, ResultKind, StudyReport, StudyState, Tally};
 use drawing::{Picture, Size};
 
 use crate::capture::Capture;
 use crate::civil::Civil;
 use crate::page::{self, ALARM, BANNER_ROWS, CARD, MARGIN, QUIET, RULE, TEXT, WARNING};
-use crate::{ResultError, ResultObject, wording};
+use crate::{ResultError, ResultObject, marks, wording};
 
 const COLUMNS: u32 = 1000;
-const ROWS: u32 = 1400;
+const ROWS: u32 = 1500;
 const ROOM: u32 = COLUMNS - 2 * MARGIN;
 /// Where the breasts' cards begin.
 const CARDS_TOP: u32 = 290;
 const CARD_ROWS: u32 = 240;
 const CARD_COLUMNS: u32 = (ROOM - MARGIN / 2) / 2;
 /// Where the lines of the images begin.
-const IMAGES_TOP: u32 = 692;
+const IMAGES_TOP: u32 = 792;
 const LINE_ROWS: u32 = 28;
 /// Lines that fit.
 const LINES_MAX: usize = 19;
+/// Height of a line of the words between cards and images, and how many of them fit.
+const WORDS_ROWS: u32 = 24;
+const WORDS_MAX: usize = 8;
 /// Where the words on model and engine begin.
-const FOOTER_TOP: u32 = 1250;
+const FOOTER_TOP: u32 = 1350;
 
 /// The page of `report` as object.
 pub(crate) fn object(report: &StudyReport) -> Result<ResultObject, ResultError> {
@@ -60,30 +63,38 @@ fn comments(report: &StudyReport) -> Vec<String> {
         }
     }
     let Tally { scored, excluded, failed } = report.tally();
+    comments.push(format!("State: {}.", wording::state(report.state)));
     comments.push(format!("Images: {scored} scored, {excluded} excluded, {failed} failed."));
-    comments.push(wording::NOT_CALIBRATED.to_owned());
+    comments.extend(rule(report));
+    comments.push(wording::meaning(report).to_owned());
     comments
 }
 
 fn draw(report: &StudyReport) -> Picture {
-    let mut page = page::blank(COLUMNS, ROWS);
+    let mut page = page::blank(report, COLUMNS, ROWS);
     draw_title(&mut page, report);
     for (side, left) in [(Laterality::Right, MARGIN), (Laterality::Left, COLUMNS - MARGIN - CARD_COLUMNS)] {
         draw_breast(&mut page, report, side, left);
     }
-    let method = report.breasts.first().map(|breast| wording::aggregation(breast.aggregation));
-    let aggregation = method.map(|text| format!("Score of a breast: {text}."));
-    let lines = [
-        format!("Scores from 0 to 1. {}", wording::NOT_CALIBRATED),
-        "Scores of breasts with different numbers of images do not compare.".to_owned(),
-        aggregation.unwrap_or_default(),
+    let method = report.breasts.first().map(|breast| wording::aggregation(report, breast));
+    let words = [
+        rule(report),
+        Some(format!("Scores from 0 to 1. {}", wording::meaning(report))),
+        method.map(|text| format!("Score of a breast: {text}.")),
+        Some("Scores of breasts with different numbers of images do not compare.".to_owned()),
     ];
-    for (line, top) in lines.iter().zip((CARDS_TOP + CARD_ROWS + 14..).step_by(24)) {
-        page.write((MARGIN, top), ROOM, line, Size::Normal, QUIET);
+    let lines = words.iter().flatten().flat_map(|text| page::wrapped(text, ROOM, 3)).take(WORDS_MAX);
+    for (line, top) in lines.zip((CARDS_TOP + CARD_ROWS + 14..).step_by(WORDS_ROWS as usize)) {
+        page.write((MARGIN, top), ROOM, &line, Size::Normal, QUIET);
     }
     draw_images(&mut page, report);
     draw_footer(&mut page, report);
     page
+}
+
+/// By which rule images were called, if one was scored.
+fn rule(report: &StudyReport) -> Option<String> {
+    wording::findings(report).next().map(marks::rule)
 }
 
 fn draw_title(page: &mut Picture, report: &StudyReport) {
@@ -91,11 +102,10 @@ fn draw_title(page: &mut Picture, report: &StudyReport) {
     let arrived = Civil::of(report.last_received_at).text();
     let study = format!("Study {}. Last image received {arrived}.", report.study.0.redacted());
     page.write((MARGIN, BANNER_ROWS + 76), ROOM, &study, Size::Normal, QUIET);
-    let why = wording::trigger(report.trigger);
-    match wording::supersedes(report) {
-        Some(text) => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("{text}; {why}."), Size::Normal, WARNING),
-        None => page.write((MARGIN, BANNER_ROWS + 104), ROOM, &format!("Revision 1, {why}."), Size::Normal, QUIET),
-    }
+    let revision = wording::supersedes(report).unwrap_or_else(|| "Revision 1".to_owned());
+    let is_quiet = report.revision == 1 && report.state != StudyState::Provisional;
+    let line = format!("{revision}, {}; {}.", wording::state(report.state), wording::trigger(report.trigger));
+    page.write((MARGIN, BANNER_ROWS + 104), ROOM, &line, Size::Normal, if is_quiet { QUIET } else { WARNING });
     let alarm = match &report.model {
         Some(model) => wording::untrained(model),
         None => Some("NO IMAGE WAS SCORED"),
@@ -114,7 +124,12 @@ fn draw_breast(page: &mut Picture, report: &StudyReport, side: Laterality, left:
     match finding {
         Some(breast) => {
             page.write((left, CARDS_TOP + 54), room, &wording::score(breast.score), Size::Huge, TEXT);
-            page.write((left, CARDS_TOP + 152), room, &wording::basis(breast), Size::Normal, TEXT);
+            page.write((left, CARDS_TOP + 146), room, &wording::basis(breast), Size::Normal, TEXT);
+            let of_breast = wording::findings(report).filter(|finding| finding.laterality == side);
+            let called = of_breast.filter(|finding| marks::is_marked(finding)).count();
+            let text = format!("{called} of {} called", breast.images);
+            let colour = if called > 0 { WARNING } else { TEXT };
+            page.write((left, CARDS_TOP + 174), room, &text, Size::Normal, colour);
         }
         None => page.write((left, CARDS_TOP + 74), room, "NO SCORE", Size::Large, WARNING),
     }
@@ -123,7 +138,7 @@ fn draw_breast(page: &mut Picture, report: &StudyReport, side: Laterality, left:
         true => ("No view is missing".to_owned(), QUIET),
         false => (format!("MISSING: {}", wording::views(missing)), WARNING),
     };
-    page.write((left, CARDS_TOP + 190), room, &text, Size::Normal, colour);
+    page.write((left, CARDS_TOP + 202), room, &text, Size::Normal, colour);
 }
 
 fn draw_images(page: &mut Picture, report: &StudyReport) {
@@ -154,7 +169,9 @@ fn draw_image(page: &mut Picture, number: usize, image: &ReportedImage, top: u32
         InstanceOutcome::Failed { .. } => ("-".to_owned(), WARNING),
     };
     page.write((left, top), 80, &side_and_view, Size::Normal, colour);
-    page.write((left + 90, top), ROOM - 150, &wording::outcome(&image.outcome), Size::Normal, colour);
+    let notes = image.notes.iter().map(|note| format!("; {}", note.text()));
+    let line = wording::outcome(&image.outcome) + &notes.collect::<String>();
+    page.write((left + 90, top), ROOM - 150, &line, Size::Normal, colour);
 }
 
 /// Images with their numbers from 1: scored ones by side and view, then failed, then excluded ones.

@@ -1,13 +1,15 @@
 //! One association as its requestor.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io::SeekFrom;
 use std::time::Duration;
 
+use commitment::Report;
+use contract::transfer_syntax::IMPLICIT_LE;
 use dicom_ul::association::client::{AsyncClientAssociation, ClientAssociationOptions};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
-use dimse::{COMMAND_BYTES_MAX, Status, StoreRequest, sop_class};
+use dimse::{Status, StoreRequest, sop_class};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -26,9 +28,26 @@ const PDU_OVERHEAD_BYTES: u32 = 12;
 /// An association. After an error it must be dropped; it is never used again.
 #[derive(Debug)]
 pub struct Association {
-    inner: AsyncClientAssociation<TcpStream>,
-    timeouts: Timeouts,
+    pub(crate) inner: AsyncClientAssociation<TcpStream>,
+    pub(crate) timeouts: Timeouts,
     next_message_id: u16,
+    /// Reports that came while something else was waited for.
+    pub(crate) early: VecDeque<Report>,
+    /// Values that came in one PDU with the end of a message before them.
+    pub(crate) values: VecDeque<PDataValue>,
+    /// Did the peer release it?
+    pub(crate) is_released: bool,
+}
+
+/// What is asked for beside C-ECHO and storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Nothing.
+    Sender,
+    /// To ask for storage commitment.
+    CommitmentScu,
+    /// To report it.
+    CommitmentScp,
 }
 
 impl Association {
@@ -37,11 +56,21 @@ impl Association {
     /// # Errors
     /// [`ScuError`].
     pub async fn request(peer: &Peer, objects: &[Object], timeouts: Timeouts) -> Result<Self, ScuError> {
+        Self::request_as(Role::Sender, peer, objects, timeouts).await
+    }
+
+    pub(crate) async fn request_as(
+        role: Role,
+        peer: &Peer,
+        objects: &[Object],
+        timeouts: Timeouts,
+    ) -> Result<Self, ScuError> {
         let pairs: BTreeSet<(&str, &str)> = objects
             .iter()
             .flat_map(|object| object.syntaxes().into_iter().map(|syntax| (object.sop_class.as_str(), syntax)))
             .collect();
-        if pairs.len() >= CONTEXTS_MAX {
+        // Verification and storage commitment have one each.
+        if pairs.len() + 1 + usize::from(role != Role::Sender) > CONTEXTS_MAX {
             return Err(ScuError::TooManyContexts);
         }
         let mut options = ClientAssociationOptions::new()
@@ -49,7 +78,13 @@ impl Association {
             .called_ae_title(peer.called_ae.as_str())
             .max_pdu_length(PDU_BYTES_MAX)
             .strict(true)
-            .with_presentation_context(sop_class::VERIFICATION, vec![contract::transfer_syntax::IMPLICIT_LE]);
+            .with_presentation_context(sop_class::VERIFICATION, vec![IMPLICIT_LE]);
+        if role != Role::Sender {
+            options = options.with_presentation_context(sop_class::STORAGE_COMMITMENT, vec![IMPLICIT_LE]);
+        }
+        if role == Role::CommitmentScp {
+            options = options.with_role_selection(sop_class::STORAGE_COMMITMENT, false, true);
+        }
         for (class, syntax) in pairs {
             options = options.with_presentation_context(class, vec![syntax]);
         }
@@ -57,7 +92,14 @@ impl Association {
         let mut inner =
             established.map_err(|_| ScuError::Timeout("asking for an association"))?.map_err(ScuError::establishing)?;
         inner.inner_stream().set_nodelay(true).map_err(ScuError::Connect)?;
-        Ok(Self { inner, timeouts, next_message_id: 1 })
+        Ok(Self {
+            inner,
+            timeouts,
+            next_message_id: 1,
+            early: VecDeque::new(),
+            values: VecDeque::new(),
+            is_released: false,
+        })
     }
 
     /// C-ECHO.
@@ -65,9 +107,7 @@ impl Association {
     /// # Errors
     /// [`ScuError`].
     pub async fn echo(&mut self) -> Result<Status, ScuError> {
-        let context = self
-            .context(sop_class::VERIFICATION, contract::transfer_syntax::IMPLICIT_LE)
-            .ok_or(ScuError::NotAccepted)?;
+        let context = self.context(sop_class::VERIFICATION, IMPLICIT_LE).ok_or(ScuError::NotAccepted)?;
         let message_id = self.message_id();
         self.send(context, PDataValueType::Command, true, dimse::echo_request(message_id)).await?;
         self.response(message_id).await
@@ -100,11 +140,14 @@ impl Association {
         self.response(message_id).await
     }
 
-    /// Releases the association.
+    /// Releases the association, unless the peer has.
     ///
     /// # Errors
     /// [`ScuError`]; what was answered before stands.
     pub async fn release(self) -> Result<(), ScuError> {
+        if self.is_released {
+            return Ok(());
+        }
         within(self.timeouts.response(), "releasing", self.inner.release()).await
     }
 
@@ -113,19 +156,19 @@ impl Association {
         let _ = timeout(Duration::from_secs(1), self.inner.abort()).await;
     }
 
-    fn context(&self, class: &str, syntax: &str) -> Option<u8> {
+    pub(crate) fn context(&self, class: &str, syntax: &str) -> Option<u8> {
         let mut contexts = self.inner.presentation_contexts().iter();
         contexts.find(|found| found.abstract_syntax == class && found.transfer_syntax == syntax).map(|found| found.id)
     }
 
-    fn message_id(&mut self) -> u16 {
+    pub(crate) fn message_id(&mut self) -> u16 {
         let id = self.next_message_id;
         self.next_message_id = id.checked_add(1).unwrap_or(1);
         id
     }
 
     /// Streams `length` bytes of `source` as data values. When the source ends early, the message is left unfinished.
-    async fn data<R: tokio::io::AsyncRead + Unpin>(
+    pub(crate) async fn data<R: tokio::io::AsyncRead + Unpin>(
         &mut self,
         context: u8,
         mut source: R,
@@ -147,7 +190,7 @@ impl Association {
         }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &mut self,
         context: u8,
         value_type: PDataValueType,
@@ -157,37 +200,6 @@ impl Association {
         let value = PDataValue { presentation_context_id: context, value_type, is_last, data };
         let pdu = Pdu::PData { data: vec![value] };
         within(self.timeouts.send(), "sending", self.inner.send(&pdu)).await
-    }
-
-    /// The status of the response to `message_id`.
-    async fn response(&mut self, message_id: u16) -> Result<Status, ScuError> {
-        let mut command = Vec::new();
-        loop {
-            let pdu = within(self.timeouts.response(), "waiting for its response", self.inner.receive()).await?;
-            let values = match pdu {
-                Pdu::PData { data } => data,
-                Pdu::AbortRQ { .. } | Pdu::ReleaseRQ => return Err(ScuError::Ended("waiting for its response")),
-                _ => return Err(ScuError::Protocol("unexpected PDU")),
-            };
-            for value in values {
-                if value.value_type != PDataValueType::Command {
-                    return Err(ScuError::Protocol("data set in a response"));
-                }
-                command.extend(value.data);
-                if command.len() > COMMAND_BYTES_MAX {
-                    return Err(ScuError::Protocol("command set is too long"));
-                }
-                if value.is_last {
-                    let parsed =
-                        dimse::parse_response(&command).map_err(|_| ScuError::Protocol("response is not valid"));
-                    let (answered, status) = parsed?;
-                    if answered != message_id {
-                        return Err(ScuError::Protocol("response to another message"));
-                    }
-                    return Ok(status);
-                }
-            }
-        }
     }
 }
 
@@ -200,7 +212,7 @@ async fn open(object: &Object) -> Result<tokio::fs::File, ScuError> {
     open.await.map_err(|error: std::io::Error| ScuError::File(error.kind().to_string()))
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     doing: &'static str,
     work: impl Future<Output = Result<T, dicom_ul::association::Error>>,

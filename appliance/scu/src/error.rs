@@ -15,6 +15,12 @@ pub enum ScuError {
     /// The peer took none of what was proposed for the object.
     #[error("peer does not accept the object's SOP class or transfer syntax")]
     NotAccepted,
+    /// The peer does not take part in storage commitment, or not in the role that it was asked for.
+    #[error("peer does not accept storage commitment")]
+    NoCommitment,
+    /// There are more instances in one request than a peer can be asked about.
+    #[error("storage commitment of none, or of more than 10,000 instances in one request")]
+    TooManyInstances,
     /// A deadline passed.
     #[error("no answer in time while {0}")]
     Timeout(&'static str),
@@ -36,7 +42,7 @@ impl ScuError {
     /// Is it the object's fault, so that trying again helps nobody before somebody has looked?
     #[must_use]
     pub const fn is_of_object(&self) -> bool {
-        matches!(self, Self::NotAccepted | Self::File(_) | Self::TooManyContexts)
+        matches!(self, Self::NotAccepted | Self::File(_) | Self::TooManyContexts | Self::TooManyInstances)
     }
 
     pub(crate) fn establishing(error: UlError) -> Self {

@@ -8,15 +8,15 @@ use anyhow::Context as _;
 use decoding::WorkerLimits;
 use domain::eligibility::EligibilityPolicy;
 use domain::{Aggregation, InstanceOutcome};
-use results::DocumentJson;
+use results::{DocumentJson, Settings};
 
 use crate::analysis::Analyst;
 use crate::cli::AnalyzeArgs;
 use crate::commands::progress::Progress;
-use crate::commands::{complain_of_no_input, files, print_json, study_text};
+use crate::commands::{complain_of_no_input, files, objects, print_json, study_text};
 use crate::exit_code::Exit;
 use crate::model::Model;
-use crate::report::{AnalyzedFile, document};
+use crate::report::{AnalyzedFile, Method, document};
 
 /// Analyses what the arguments name, prints the report and writes it where asked.
 ///
@@ -38,12 +38,17 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     };
     let scorer = Model::open(&arguments.model.source())?.ready(arguments.threads)?;
     let mut analyst = Analyst::new(scorer, WorkerLimits::default(), policy, arguments.digitised_film)?;
+    // Heat maps wait on disk for the pages that show them: a collection may have thousands.
+    let kept = arguments.results.as_ref().map(|_| tempfile::tempdir()).transpose()?;
     let mut progress = Progress::new();
     let mut analyzed = Vec::with_capacity(paths.len());
     for (index, path) in paths.iter().enumerate() {
         progress.bar(index, paths.len());
         let mut analysis = analyst.analyze(path);
         let png = analysis.heatmap_png.take();
+        if let (Some(folder), Some(png)) = (&kept, &png) {
+            write_heatmap(folder.path(), index, png)?;
+        }
         let heatmap = match (&arguments.out, png) {
             (Some(out), Some(png)) => Some(write_heatmap(out, index, &png)?),
             _ => None,
@@ -52,8 +57,18 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     }
     progress.bar(paths.len(), paths.len());
     drop(progress);
-    let aggregation = arguments.aggregation.map_or_else(|| analyst.aggregation(), Aggregation::from);
-    let report = document(analyzed, aggregation, &analyst.model(), analyst.engine());
+    let method = Method {
+        aggregation: arguments.aggregation.map_or_else(|| analyst.aggregation(), Aggregation::from),
+        policy: &policy,
+        model: &analyst.model(),
+        engine: analyst.engine(),
+    };
+    if let (Some(folder), Some(kept)) = (&arguments.results, &kept) {
+        let settings = Settings { finding_code: arguments.finding_code.into(), ..Settings::default() };
+        let heatmap = |index: usize| fs::read(heatmap_path(kept.path(), index)).ok();
+        objects::write(folder, &analyzed, &method, settings, &heatmap)?;
+    }
+    let report = document(analyzed, &method);
     if let Some(out) = &arguments.out {
         let path = out.join("report.json");
         fs::write(&path, serde_json::to_vec_pretty(&report)?)
@@ -70,9 +85,13 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
 }
 
 fn write_heatmap(out: &Path, index: usize, png: &[u8]) -> anyhow::Result<PathBuf> {
-    let path = out.join(format!("heatmap-{:03}.png", index + 1));
+    let path = heatmap_path(out, index);
     fs::write(&path, png).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
+}
+
+fn heatmap_path(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("heatmap-{:03}.png", index + 1))
 }
 
 fn print(report: &DocumentJson, output: &mut impl Write) -> std::io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use forwarder::{Carrier, DestinationConfig};
 use serde_json::json;
 
 use crate::cli::{ConfigArgs, ConfigCommand};
@@ -18,7 +19,7 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     match &arguments.command {
         ConfigCommand::Default => std::io::stdout().write_all(DEFAULT_TOML.as_bytes())?,
         ConfigCommand::Check { file, json } => {
-            let loaded = Config::load(Some(file)).and_then(|config| check_model(&config));
+            let loaded = Config::load(Some(file)).and_then(|config| Ok(check_files(&config)?));
             if *json {
                 let errors = match &loaded {
                     Ok(_) => Vec::new(),
@@ -36,8 +37,28 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Reads the model's files; its network is run only when the device starts.
-fn check_model(config: &Config) -> anyhow::Result<()> {
-    Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
-    Ok(())
+/// Reads the files that the configuration names: the model, and what destinations need.
+fn check_files(config: &Config) -> Result<(), ConfigErrors> {
+    let mut errors = open_model(config).err().map(|errors| errors.0).unwrap_or_default();
+    // A title that is none was reported when the configuration was read.
+    if let Ok(own_ae) = config.ae_title() {
+        let wrong = |destination: &DestinationConfig| {
+            let why = Carrier::new(destination, &own_ae).err()?;
+            Some(format!("destination {}: {why}", destination.name))
+        };
+        errors.extend(config.destinations.iter().filter_map(wrong));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors)) }
+}
+
+/// The configured model, with what the configuration wants of it. Its files are read; its network is run only when it is made
+/// ready.
+///
+/// # Errors
+/// [`ConfigErrors`].
+pub(super) fn open_model(config: &Config) -> Result<Model, ConfigErrors> {
+    let model = Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let checked = model.check_operating_point(config.results.operating_point);
+    checked.map_err(|error| ConfigErrors(vec![format!("results.operating_point: {error}")]))?;
+    Ok(model)
 }

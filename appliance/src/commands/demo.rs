@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use domain::eligibility::EligibilityPolicy;
-use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind, RetryPolicy};
-use forwarder::DestinationConfig;
+use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind};
+use forwarder::{DestinationConfig, Profile};
 use phantom::{Exam, Size};
 use queue::Queue;
 use receiver::ReceiverConfig;
@@ -122,23 +122,14 @@ async fn study(arguments: &DemoArgs, state: &Path) -> anyhow::Result<Vec<PathBuf
 /// The default device on free ports, with a DICOM destination and a folder, that does not wait long for late images.
 fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &Destination) -> anyhow::Result<Config> {
     let pacs = DestinationConfig {
-        name: DestinationName::parse("pacs")?,
         address: Some(destination.address.to_string()),
         called_ae: Some(AeTitle::parse(destination::AE_TITLE)?),
-        calling_ae: None,
-        folder: None,
-        objects: None,
-        concurrency: 2,
-        retry: RetryPolicy::default(),
-        timeouts: Timeouts::default(),
+        ..DestinationConfig::named(DestinationName::parse("pacs")?)
     };
     let folder = DestinationConfig {
-        name: DestinationName::parse("folder")?,
-        address: None,
-        called_ae: None,
         folder: Some(out.join("results")),
-        objects: Some(vec![ResultKind::Json, ResultKind::Summary, ResultKind::Heatmap]),
-        ..pacs.clone()
+        objects: Some(Profile::of(&ResultKind::ALL)),
+        ..DestinationConfig::named(DestinationName::parse("folder")?)
     };
     let is_given = arguments.study.is_some();
     Ok(Config {

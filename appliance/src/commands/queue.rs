@@ -36,18 +36,21 @@ fn print(deliveries: &[DeliveryLine], output: &mut impl Write) -> std::io::Resul
     if deliveries.is_empty() {
         return writeln!(output, "nothing is on its way");
     }
-    writeln!(output, "{:<33} {:<12} {:<9} {:<9} {:>5}  state", "id", "destination", "study", "object", "tries")?;
+    writeln!(output, "{:<33} {:<12} {:<9} {:<18} {:>5}  state", "id", "destination", "study", "object", "tries")?;
     for delivery in deliveries {
         let state = match delivery.state {
             DeliveryState::Due { .. } => "due",
+            DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => "taken, not committed yet",
             DeliveryState::Delivered { .. } => "delivered",
             DeliveryState::Parked { .. } => "PARKED",
+            DeliveryState::Standby => "not needed so far",
+            DeliveryState::Replaced { .. } => "another kind instead",
         };
         let error = delivery.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        let kind = format!("{:?}", delivery.kind).to_lowercase();
+        let kind = delivery.kind.name();
         writeln!(
             output,
-            "{:<33} {:<12} {:<9} {kind:<9} {:>5}  {state}{error}",
+            "{:<33} {:<12} {:<9} {kind:<18} {:>5}  {state}{error}",
             delivery.id, delivery.destination, delivery.study, delivery.attempts
         )?;
     }

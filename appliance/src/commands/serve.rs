@@ -5,12 +5,12 @@ use std::io::Write as _;
 use serde_json::json;
 
 use crate::cli::ServeArgs;
+use crate::commands::config::open_model;
 use crate::commands::{print_json, runtime, stop_signal};
 use crate::config::{Config, ConfigErrors};
 use crate::device::Device;
 use crate::exit_code::Exit;
 use crate::logging;
-use crate::model::Model;
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -19,7 +19,7 @@ use crate::model::Model;
 pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let config = Config::load(arguments.config.as_deref())?;
     logging::start(config.log);
-    let loaded = Model::open(&config.model).and_then(|model| model.ready(config.engine.threads));
+    let loaded = open_model(&config)?.ready(config.engine.threads);
     let scorer = loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {

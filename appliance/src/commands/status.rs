@@ -51,9 +51,13 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     )?;
     for destination in &status.destinations {
         let error = destination.last_error.as_ref().map(|error| format!("; last error: {error}")).unwrap_or_default();
+        let uncommitted = match destination.uncommitted {
+            0 => String::new(),
+            count => format!(" {count} not committed yet,"),
+        };
         writeln!(
             output,
-            "to {:<12} {} on their way, {} parked{error}",
+            "to {:<12} {} on their way,{uncommitted} {} parked{error}",
             destination.name, destination.due, destination.parked
         )?;
     }
@@ -62,8 +66,8 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     }
     for study in &status.studies {
         let state = match study.revision {
-            0 => "not reported yet".to_owned(),
-            revision => format!("revision {revision}"),
+            0 => study.state.text().to_owned(),
+            revision => format!("{}, revision {revision}", study.state.text()),
         };
         writeln!(output, "study {}   {} images, {} reported, {state}", study.study, study.instances, study.reported)?;
     }

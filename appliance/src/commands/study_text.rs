@@ -11,6 +11,9 @@ use results::{ImageJson, StudyJson};
 /// When `output` cannot be written.
 pub fn print(number: usize, study: &StudyJson, output: &mut impl Write) -> std::io::Result<()> {
     write!(output, "\nStudy {number}, revision {}", study.revision)?;
+    if let Some(state) = study.state {
+        write!(output, ", {}", state.text())?;
+    }
     if let (Some(model), Some(engine)) = (&study.model, &study.engine) {
         write!(output, ", model {} {} ({:?}), engine {engine}", model.name, model.version, model.label)?;
     }
@@ -21,6 +24,9 @@ pub fn print(number: usize, study: &StudyJson, output: &mut impl Write) -> std::
         let missing = if missing.is_empty() { String::new() } else { format!(", missing {}", missing.join(", ")) };
         let (side, score, images) = (breast.laterality.letter(), breast.score, breast.images);
         writeln!(output, "  breast {side}   {score:.4}  from {images} images{missing}")?;
+    }
+    if let Some(rule) = &study.rule {
+        writeln!(output, "  {rule}")?;
     }
     let time = &study.timings_ms;
     writeln!(
@@ -39,7 +45,13 @@ fn print_image(image: &ImageJson, output: &mut impl Write) -> std::io::Result<()
             let heatmap = image.heatmap.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             let calibrated = finding.calibrated_probability.map(|calibrated| format!("  calibrated {calibrated:.4}"));
             let calibrated = calibrated.unwrap_or_default();
-            writeln!(output, "  image {side} {view:<3}   {:.4}{calibrated}  {file}  {heatmap}", finding.score)
+            let called = if image.called == Some(true) { "  called" } else { "" };
+            let notes: String = image.notes.iter().map(|note| format!("  ({})", note.text())).collect();
+            writeln!(
+                output,
+                "  image {side} {view:<3}   {:.4}{calibrated}{called}{notes}  {file}  {heatmap}",
+                finding.score
+            )
         }
         InstanceOutcome::Excluded { reason } => writeln!(output, "  excluded         {}  {file}", reason.text()),
         InstanceOutcome::Failed { reason } => {

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use domain::{AeTitle, DestinationName, ResultKind, RetryPolicy};
-use forwarder::DestinationConfig;
-use scu::Timeouts;
+use dicomweb::{WebConfig, WebTimeouts};
+use domain::{AeTitle, DestinationName, ResultKind};
+use forwarder::{DestinationConfig, Profile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -50,6 +50,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigErrors> {
         eligibility: section(&mut table, "eligibility", &mut errors),
         assembly: section(&mut table, "assembly", &mut errors),
         engine: section(&mut table, "engine", &mut errors),
+        results: section(&mut table, "results", &mut errors),
         retention: section(&mut table, "retention", &mut errors),
         destinations: Vec::new(),
     };
@@ -90,14 +91,13 @@ fn section<T: DeserializeOwned + Serialize + Default>(table: &mut Table, name: &
 fn overlay<T: DeserializeOwned + Serialize + Default>(given: Table, name: &str, errors: &mut Vec<String>) -> T {
     let Ok(mut table) = Table::try_from(T::default()) else { return T::default() };
     for (key, value) in given {
-        if !table.contains_key(&key) {
-            errors.push(format!("{name}.{key}: unknown key"));
-            continue;
-        }
         let mut tried = table.clone();
         tried.insert(key.clone(), value);
         match tried.clone().try_into::<T>() {
             Ok(_) => table = tried,
+            Err(error) if error.message().starts_with("unknown field") => {
+                errors.push(format!("{name}.{key}: unknown key"));
+            }
             Err(error) => errors.push(format!("{name}.{key}: {}", error.message())),
         }
     }
@@ -146,16 +146,21 @@ fn destination(index: usize, item: Value, errors: &mut Vec<String>) -> Option<De
 /// A destination that has a value for every key there is.
 fn known_keys() -> Option<Table> {
     let title = AeTitle::parse("PACS").ok();
+    let web = WebConfig {
+        url: "https://localhost".into(),
+        ca_file: Some(PathBuf::from("ca.pem")),
+        authorization_file: Some(PathBuf::from("token")),
+        timeouts: WebTimeouts::default(),
+    };
     let example = DestinationConfig {
-        name: DestinationName::parse("pacs").ok()?,
         address: Some("localhost:104".into()),
         called_ae: title.clone(),
         calling_ae: title,
+        stow: Some(web.clone()),
+        post: Some(web),
         folder: Some(PathBuf::from("results")),
-        objects: Some(vec![ResultKind::Summary]),
-        concurrency: 1,
-        retry: RetryPolicy::default(),
-        timeouts: Timeouts::default(),
+        objects: Some(Profile::of(&[ResultKind::Summary])),
+        ..DestinationConfig::named(DestinationName::parse("pacs").ok()?)
     };
     Table::try_from(&example).ok()
 }
@@ -193,6 +198,9 @@ fn check_meaning(config: &Config, errors: &mut Vec<String>) {
     if config.receiver.pdu_bytes_max < 4_096 {
         errors.push("receiver.pdu_bytes_max: must be at least 4096".into());
     }
+    if config.retention.results_hours < config.retention.images_hours {
+        errors.push("retention.results_hours: must not be less than images_hours".into());
+    }
     let socket = queue::StateDir::control_socket_of(&config.state_dir);
     if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         errors.push(format!("state_dir: too long, the control socket's path may have {SOCKET_PATH_BYTES_MAX} bytes"));
@@ -221,6 +229,7 @@ mod tests {
             ("eligibility", Table::try_from(config.eligibility).unwrap()),
             ("assembly", Table::try_from(config.assembly).unwrap()),
             ("engine", Table::try_from(config.engine).unwrap()),
+            ("results", Table::try_from(config.results).unwrap()),
             ("retention", Table::try_from(config.retention).unwrap()),
         ];
         for (name, section) in sections {
@@ -235,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_without_a_default_are_read_and_every_section_refuses_what_it_does_not_know() {
+        let config = parse("[assembly]\naggregation = \"max\"").unwrap();
+        assert_eq!(config.assembly.aggregation, Some(domain::Aggregation::Max));
+        let wrong = parse("[assembly]\naggregation = \"median\"").unwrap_err();
+        assert!(wrong.0[0].starts_with("assembly.aggregation: unknown variant"), "{wrong}");
+        for section in ["receiver", "decoding", "eligibility", "assembly", "engine", "results", "retention"] {
+            let errors = parse(&format!("[{section}]\ncolour = 1")).unwrap_err();
+            assert_eq!(errors.0, [format!("{section}.colour: unknown key")]);
+        }
+    }
+
+    #[test]
     fn all_errors_are_reported_at_once() {
         let text = r#"
             colour = "blue"
@@ -245,8 +266,18 @@ mod tests {
             associations_max = -1
             pdu_bytes_max = 16
             volume = 11
+            [eligibility]
+            implants = "perhaps"
             [assembly]
             quiet_ms = "long"
+            expected_views = ["R CC", "R CC"]
+            [results]
+            finding_code = "cancer"
+            operating_point = "sensitivity 90"
+            [retention]
+            hours = 72
+            images_hours = 9
+            results_hours = 8
             [[destinations]]
             name = "PACS!"
             address = "pacs:104"
@@ -268,7 +299,13 @@ mod tests {
             "receiver.associations_max: ",
             "receiver.pdu_bytes_max: must be at least 4096",
             "receiver.volume: unknown key",
+            "eligibility.implants: ",
             "assembly.quiet_ms: ",
+            "assembly.expected_views: expected views are",
+            "results.finding_code: ",
+            "results.operating_point: an operating point is",
+            "retention.hours: unknown key",
+            "retention.results_hours: must not be less than images_hours",
             "destination PACS!.name: ",
             "destination pacs: `address` must be HOST:PORT",
             "destination pacs: give either",

@@ -125,6 +125,7 @@ impl Answerer {
             instances: study.instances,
             reported: study.reported,
             revision: study.revision,
+            state: study.state,
             last_received_at_ms: study.last_received_at.0,
         });
         Ok(Status {
@@ -152,15 +153,17 @@ impl Answerer {
 
     /// Each configured destination, and those that only old deliveries name.
     fn destinations(&self) -> Result<Vec<DestinationStatus>, QueueError> {
-        let empty = |name: &str| DestinationStatus { name: name.into(), due: 0, parked: 0, last_error: None };
+        let empty =
+            |name: &str| DestinationStatus { name: name.into(), due: 0, uncommitted: 0, parked: 0, last_error: None };
         let names = self.facts.destinations.iter();
         let mut found: BTreeMap<String, DestinationStatus> =
             names.map(|name| (name.as_str().to_owned(), empty(name.as_str()))).collect();
-        for delivery in self.queue.deliveries(is_open, usize::MAX)? {
+        for delivery in self.queue.deliveries(DeliveryState::is_open, usize::MAX)? {
             let name = delivery.destination.as_str();
             let status = found.entry(name.to_owned()).or_insert_with(|| empty(name));
             match delivery.state {
                 DeliveryState::Parked { .. } => status.parked += 1,
+                DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => status.uncommitted += 1,
                 _ => status.due += 1,
             }
             status.last_error = delivery.last_error.or(status.last_error.take());
@@ -169,7 +172,7 @@ impl Answerer {
     }
 
     fn deliveries(&self, all: bool) -> Result<Response, QueueError> {
-        let found = self.queue.deliveries(|state| all || is_open(state), DELIVERIES_SHOWN_MAX)?;
+        let found = self.queue.deliveries(|state| all || state.is_open(), DELIVERIES_SHOWN_MAX)?;
         Ok(Response::Deliveries { deliveries: found.into_iter().map(line).collect() })
     }
 
@@ -178,7 +181,7 @@ impl Answerer {
             Some(id) => delivery.id.as_str() == id,
             None => matches!(delivery.state, DeliveryState::Parked { .. }),
         };
-        let found = self.queue.deliveries(is_open, usize::MAX)?;
+        let found = self.queue.deliveries(DeliveryState::is_open, usize::MAX)?;
         let mut count = 0;
         for delivery in found.iter().filter(|delivery| wanted(delivery)) {
             self.queue.retry(&delivery.id, now())?;
@@ -190,10 +193,6 @@ impl Answerer {
         self.nudge.now();
         Ok(Response::Retried { count })
     }
-}
-
-const fn is_open(state: &DeliveryState) -> bool {
-    !matches!(state, DeliveryState::Delivered { .. })
 }
 
 fn line(delivery: Delivery) -> DeliveryLine {

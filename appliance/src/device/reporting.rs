@@ -1,63 +1,86 @@
 //! The reporting stage: studies that are complete become reports, result objects and deliveries.
 
+mod routing;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Aggregation, Assembly, AssemblyPolicy, Delivery, DeliveryId, DeliveryState, DestinationName, Reported,
-    ReportedImage, ResultKind, StoredFile, StudyKey, StudyReport, UnixMillis, assemble,
+    Aggregation, Arrivals, Assembly, AssemblyPolicy, ClockReading, Document, Reported, ReportedImage, ResultKind,
+    StudyKey, StudyPolicy, StudyReport, StudySoFar, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
-use results::ResultObject;
+use receiver::Traffic;
+use results::{ResultObject, Settings};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::{Woken, now, wait};
-use crate::config::Config;
+use crate::config::{Config, RetentionConfig};
+use routing::{Made, Routing};
 
 /// After something failed.
 const AGAIN_WAIT: Duration = Duration::from_secs(5);
-/// Between two looks for studies to forget.
+/// Between two looks for studies whose time is over.
 const RETIRE_INTERVAL: Duration = Duration::from_secs(600);
-/// Studies that are forgotten at once.
+/// Studies that are removed at once.
 const RETIRE_STUDIES_MAX: usize = 100;
 /// The largest heat map that is read, in bytes.
 const HEATMAP_BYTES_MAX: u64 = 64 << 20;
 
 /// The reporting stage.
 pub struct Reporter {
-    policy: AssemblyPolicy,
-    retention: Duration,
-    destinations: Vec<(DestinationName, Vec<ResultKind>)>,
+    policy: StudyPolicy,
+    retention: RetentionConfig,
+    settings: Settings,
+    routing: Routing,
     queue: Queue,
     state: StateDir,
+    traffic: Arc<Traffic>,
+    arrivals: Arrivals,
+    started: Instant,
     retired_at: Option<Instant>,
 }
 
 impl Reporter {
     /// A stage that reports studies of `queue` as `config` has it, aggregated as the model wants it unless `config` says
-    /// otherwise.
-    pub fn new(config: &Config, of_model: Aggregation, queue: Queue, state: StateDir) -> Self {
-        let destinations =
-            config.destinations.iter().map(|destination| (destination.name.clone(), destination.objects())).collect();
-        let retention = Duration::from_secs(config.retention.hours.saturating_mul(3_600));
+    /// otherwise. It knows by `traffic` who is still sending.
+    pub fn new(
+        config: &Config,
+        of_model: Aggregation,
+        (queue, state): (Queue, StateDir),
+        traffic: Arc<Traffic>,
+    ) -> Self {
         let aggregation = Some(config.assembly.aggregation.unwrap_or(of_model));
-        let policy = AssemblyPolicy { aggregation, ..config.assembly };
-        Self { policy, retention, destinations, queue, state, retired_at: None }
+        let assembly = AssemblyPolicy { aggregation, ..config.assembly };
+        Self {
+            policy: StudyPolicy { assembly, eligibility: config.eligibility },
+            retention: config.retention,
+            settings: config.results,
+            routing: Routing::of(&config.destinations),
+            queue,
+            state,
+            traffic,
+            arrivals: Arrivals::default(),
+            started: Instant::now(),
+            retired_at: None,
+        }
     }
 
     /// Works until `stop` turns true.
     pub fn run(mut self, handle: &Handle, mut stop: watch::Receiver<bool>) {
-        let mut changes = self.queue.changes();
+        let (mut changes, mut traffic) = (self.queue.changes(), self.traffic.changes());
         while !*stop.borrow() {
             changes.borrow_and_update();
+            traffic.borrow_and_update();
             let step = catch_unwind(AssertUnwindSafe(|| self.step()));
             let woken = match step.unwrap_or_else(|_| Err(anyhow::anyhow!("a panic"))) {
-                Ok(next) => wait(handle, Some(&mut changes), &mut stop, Some(next)),
+                Ok(next) => wait(handle, [&mut changes, &mut traffic], &mut stop, Some(next)),
                 Err(error) => {
                     tracing::error!(error = format!("{error:#}"), "reporting failed, it is tried again");
-                    wait(handle, None, &mut stop, Some(AGAIN_WAIT))
+                    wait(handle, [], &mut stop, Some(AGAIN_WAIT))
                 }
             };
             if woken == Woken::ToStop {
@@ -78,6 +101,7 @@ impl Reporter {
                 Err(error) => failed = Some(error),
             }
         }
+        self.arrivals.end_round();
         if let Some(error) = failed {
             return Err(error);
         }
@@ -86,41 +110,50 @@ impl Reporter {
         Ok(until_next.clamp(Duration::from_millis(1), RETIRE_INTERVAL))
     }
 
-    fn look_at(&self, study: &StudyKey) -> anyhow::Result<Option<UnixMillis>> {
+    fn look_at(&mut self, study: &StudyKey) -> anyhow::Result<Option<UnixMillis>> {
+        // Asked before the instances: an association that ends in between then holds once more, instead of not at all.
+        let senders = self.queue.senders(study)?;
+        let senders = self.traffic.of(study, &senders);
         let Some(record) = self.queue.study(study)? else { return Ok(None) };
-        match assemble(study, &record.instances, &record.reported, &self.policy, now()) {
+        let steady_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let reading = ClockReading { now: now(), steady_ms };
+        let arrivals = self.arrivals.of(&record.instances, reading);
+        let (records, reported) = (&record.instances[..], &record.reported);
+        let so_far = StudySoFar { records, arrivals: &arrivals, reported, senders };
+        match assemble(study, &so_far, &self.policy, reading.now) {
             Assembly::UpToDate | Assembly::Undecided => Ok(None),
             Assembly::Until(until) => Ok(Some(until)),
             Assembly::Silent(reported) => Ok(self.queue.note_reported(study, &reported).map(|()| None)?),
-            Assembly::Ready(report) => self.hand_over(&report).map(|()| None),
+            Assembly::Ready(report) => self.hand_over(&report, reported).map(|()| None),
         }
     }
 
     /// Writes the result objects durably, then hands the report over in one step.
-    fn hand_over(&self, report: &StudyReport) -> anyhow::Result<()> {
-        let mut deliveries = Vec::new();
-        let is_wanted = |kind| self.destinations.iter().any(|(_, kinds)| kinds.contains(&kind));
-        let kinds: Vec<ResultKind> = [ResultKind::Json, ResultKind::Summary, ResultKind::Heatmap]
-            .into_iter()
-            .filter(|kind| is_wanted(*kind))
-            .collect();
+    fn hand_over(&self, report: &StudyReport, before: &Reported) -> anyhow::Result<()> {
+        let senders = self.queue.senders(&report.study)?;
+        let kinds = self.routing.kinds(&senders);
+        let mut made = Vec::new();
         let heatmap = |image: &ReportedImage| self.heatmap(image);
-        results::for_each_object(report, &kinds, &heatmap, &mut |object: ResultObject| -> anyhow::Result<()> {
+        let mut sink = |object: ResultObject| -> anyhow::Result<()> {
             let file = self.state.write(&self.state.results(), &object.file_name, &object.bytes)?;
-            for (destination, _) in self.destinations.iter().filter(|(_, kinds)| kinds.contains(&object.kind)) {
-                deliveries.push(delivery(report, destination, &object, file.clone()));
-            }
+            made.push(Made { kind: object.kind, name: object.name, sop: object.sop, file });
             Ok(())
-        })
-        .context("result objects could not be made")?;
-        let instances = report.images.iter().map(|image| image.key.clone()).collect();
-        let reported = Reported { revision: report.revision, instances };
-        self.queue.hand_over(&report.study, &reported, &deliveries)?;
+        };
+        results::for_each_object(report, &kinds, self.settings, &heatmap, &mut sink)
+            .context("result objects could not be made")?;
+        let deliveries = self.routing.deliveries(report, &senders, &made);
+        let documents = made.into_iter().filter_map(|made| match (made.kind, made.sop) {
+            (kind @ (ResultKind::CadSr | ResultKind::ComprehensiveSr), Some(sop)) => Some(Document { kind, sop }),
+            _ => None,
+        });
+        let documents = documents.collect();
+        self.queue.hand_over(&report.study, &before.after(report).with_documents(documents), &deliveries)?;
         let tally = report.tally();
         tracing::info!(
             study = %report.study,
             revision = report.revision,
             trigger = ?report.trigger,
+            state = ?report.state,
             scored = tally.scored,
             excluded = tally.excluded,
             failed = tally.failed,
@@ -136,35 +169,21 @@ impl Reporter {
         if length > HEATMAP_BYTES_MAX { None } else { std::fs::read(path).ok() }
     }
 
-    /// Forgets what is old and delivered, now and then.
+    /// Removes what is old and delivered, now and then: files of images first, results and rows later.
     fn retire(&mut self) -> anyhow::Result<()> {
         if self.retired_at.is_some_and(|at| at.elapsed() < RETIRE_INTERVAL) {
             return Ok(());
         }
-        let retention_ms = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
-        let before = UnixMillis(now().0.saturating_sub(retention_ms));
-        let studies = self.queue.retire(&self.state, before, RETIRE_STUDIES_MAX)?;
-        if studies > 0 {
-            tracing::info!(studies, "delivered studies forgotten after the time of retention");
+        let before = |hours: u64| UnixMillis(now().0.saturating_sub(hours.saturating_mul(3_600_000)));
+        let RetentionConfig { images_hours, results_hours } = self.retention;
+        let emptied = self.queue.remove_files(&self.state, before(images_hours), RETIRE_STUDIES_MAX)?;
+        let forgotten = self.queue.retire(&self.state, before(results_hours), RETIRE_STUDIES_MAX)?;
+        if emptied + forgotten > 0 {
+            tracing::info!(emptied, forgotten, "delivered studies removed after the time of retention");
         }
-        if studies < RETIRE_STUDIES_MAX {
+        if emptied.max(forgotten) < RETIRE_STUDIES_MAX {
             self.retired_at = Some(Instant::now());
         }
         Ok(())
-    }
-}
-
-fn delivery(report: &StudyReport, destination: &DestinationName, object: &ResultObject, file: StoredFile) -> Delivery {
-    Delivery {
-        id: DeliveryId::of(&report.study, report.revision, destination, &object.name),
-        destination: destination.clone(),
-        study: report.study.clone(),
-        revision: report.revision,
-        kind: object.kind,
-        sop: object.sop.clone(),
-        file,
-        attempts: 0,
-        last_error: None,
-        state: DeliveryState::Due { at: report.last_received_at },
     }
 }

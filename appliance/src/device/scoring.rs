@@ -48,11 +48,11 @@ impl Scoring {
             let step = catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or(Err(QueueError::Broken));
             let woken = match step {
                 Ok(Step::Decided) => continue,
-                Ok(Step::Idle) => wait(handle, Some(&mut changes), &mut stop, None),
-                Ok(Step::Again) => wait(handle, None, &mut stop, Some(AGAIN_WAIT)),
+                Ok(Step::Idle) => wait(handle, [&mut changes], &mut stop, None),
+                Ok(Step::Again) => wait(handle, [], &mut stop, Some(AGAIN_WAIT)),
                 Err(error) => {
                     tracing::error!(%error, "scoring: queue failed");
-                    wait(handle, None, &mut stop, Some(AGAIN_WAIT))
+                    wait(handle, [], &mut stop, Some(AGAIN_WAIT))
                 }
             };
             if woken == Woken::ToStop {

@@ -93,6 +93,12 @@ impl Runs {
         }
         None
     }
+
+    /// As [`Runs::original_of`], with what lies outside brought to the nearest border; 0 when nothing is kept.
+    fn nearest_original_of(&self, at: f64) -> f64 {
+        let end = || self.0.last().map_or(0.0, |&(start, length)| f64::from(start) + f64::from(length));
+        self.original_of(at.max(0.0)).unwrap_or_else(end)
+    }
 }
 
 /// A rectangle of whole pixels.
@@ -161,6 +167,21 @@ impl Geometry {
             x: point.x * f64::from(self.input.columns) / f64::from(grid.columns),
             y: point.y * f64::from(self.input.rows) / f64::from(grid.rows),
         })
+    }
+
+    /// As [`Geometry::original_of_grid`], with a point in padding or outside brought to the image's nearest border. On both
+    /// axes the result rises with the point.
+    #[must_use]
+    pub fn nearest_original_of_grid(&self, grid: Extent, point: Point) -> Point {
+        let axis = |at: f64, cells: u32, input: u32, start: u32, length: u32, kept: &Runs| {
+            let in_input = at * f64::from(input) / f64::from(cells);
+            kept.nearest_original_of((in_input - f64::from(start)) * f64::from(kept.count()) / f64::from(length))
+        };
+        let Rectangle { top, left, rows, columns } = self.placed;
+        Point {
+            x: axis(point.x, grid.columns, self.input.columns, left, columns, &self.kept_columns),
+            y: axis(point.y, grid.rows, self.input.rows, top, rows, &self.kept_rows),
+        }
     }
 
     /// From the original image to a grid that covers the whole input evenly (the CAM).

@@ -8,6 +8,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, OpenFileOptions};
 use thiserror::Error;
 
+use crate::key_objects::key_objects;
 use crate::part10::{Part10Error, read_file_meta};
 use crate::scan::{Scan, ScanError, ScanLimits, scan};
 
@@ -23,6 +24,9 @@ pub enum InspectError {
     /// `dicom-object` could not parse what the scan let through. Its own message may quote values: it is left out.
     #[error("header could not be parsed")]
     Parse,
+    /// A Key Object Selection Document holds more than is read of one.
+    #[error("key object selection exceeds the limit of {0}")]
+    KeyObjects(&'static str),
 }
 
 impl InspectError {
@@ -37,6 +41,7 @@ impl InspectError {
             Self::Scan(ScanError::PixelMismatch(_)) => "pixel_data_mismatch",
             Self::Scan(_) => "dataset_damaged",
             Self::Parse => "header_unparsable",
+            Self::KeyObjects(_) => "key_objects_too_many",
         }
     }
 }
@@ -113,8 +118,8 @@ pub struct Header {
 pub fn inspect<R: Read + Seek>(mut reader: R) -> Result<Header, InspectError> {
     let Opened { object, scan, .. } = open(&mut reader)?;
     Ok(Header {
-        attributes: instance_attributes(&object, &scan),
-        patient_study: patient_study(&object),
+        attributes: instance_attributes(&object, &scan)?,
+        patient_study: patient_study(&object, &scan),
         study: scan.study,
         instance: scan.sop_instance,
     })
@@ -129,10 +134,6 @@ pub fn read_pixel_header<R: Read + Seek>(reader: &mut R) -> Result<PixelHeader, 
     let object = &opened.object;
     let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1_u16);
     let windows = numbers(object, tags::WINDOW_CENTER).into_iter().zip(numbers(object, tags::WINDOW_WIDTH)).collect();
-    let rescale = match (decimal(object, tags::RESCALE_SLOPE), decimal(object, tags::RESCALE_INTERCEPT)) {
-        (None, None) => None,
-        (slope, intercept) => Some((slope.unwrap_or(1.0), intercept.unwrap_or(0.0))),
-    };
     let padding = signed_or_not(object, tags::PIXEL_PADDING_VALUE, signed).map(|value| {
         let limit = signed_or_not(object, tags::PIXEL_PADDING_RANGE_LIMIT, signed).unwrap_or(value);
         (value.min(limit), value.max(limit))
@@ -147,7 +148,7 @@ pub fn read_pixel_header<R: Read + Seek>(reader: &mut R) -> Result<PixelHeader, 
         high_bit: number(object, tags::HIGH_BIT),
         signed,
         photometric: text(object, tags::PHOTOMETRIC_INTERPRETATION),
-        rescale,
+        rescale: rescale(object),
         modality_lut: lookup_table(object, tags::MODALITY_LUT_SEQUENCE, signed),
         windows,
         voi_function: text(object, tags::VOILUT_FUNCTION),
@@ -191,26 +192,32 @@ fn complete_meta(transfer_syntax: &Uid, scan: &Scan) -> Result<Vec<u8>, InspectE
     Ok(bytes)
 }
 
-fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttributes {
+fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> Result<InstanceAttributes, InspectError> {
     let view = first_item(object, tags::VIEW_CODE_SEQUENCE);
-    let modifiers = view.map(|view| items(view, tags::VIEW_MODIFIER_CODE_SEQUENCE)).unwrap_or_default();
-    InstanceAttributes {
+    let modifiers = view.into_iter().chain([object]).flat_map(|place| items(place, tags::VIEW_MODIFIER_CODE_SEQUENCE));
+    let shared = first_item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let anatomy = shared.and_then(|shared| first_item(shared, tags::FRAME_ANATOMY_SEQUENCE));
+    Ok(InstanceAttributes {
         sop_class: Some(scan.sop_class.clone()),
         series: scan.series.clone(),
         modality: text(object, tags::MODALITY),
         presentation_intent: text(object, tags::PRESENTATION_INTENT_TYPE),
         image_type: texts(object, tags::IMAGE_TYPE),
         image_laterality: text(object, tags::IMAGE_LATERALITY),
+        frame_laterality: anatomy.and_then(|anatomy| text(anatomy, tags::FRAME_LATERALITY)),
         laterality: text(object, tags::LATERALITY),
         patient_orientation: texts(object, tags::PATIENT_ORIENTATION),
         view_position: text(object, tags::VIEW_POSITION),
         view_code: view.and_then(coded_concept),
-        view_modifiers: modifiers.iter().filter_map(|item| coded_concept(item)).collect(),
+        view_modifiers: modifiers.filter_map(modifier).collect(),
         body_part: text(object, tags::BODY_PART_EXAMINED),
+        anatomic_region: first_item(object, tags::ANATOMIC_REGION_SEQUENCE).and_then(coded_concept),
         breast_implant: text(object, tags::BREAST_IMPLANT_PRESENT),
         partial_view: text(object, tags::PARTIAL_VIEW),
+        has_partial_view_code: first_item(object, tags::PARTIAL_VIEW_CODE_SEQUENCE).is_some(),
         magnification: decimal(object, tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR),
         quality_control: text(object, tags::QUALITY_CONTROL_IMAGE),
+        calibration_image: text(object, tags::CALIBRATION_IMAGE),
         burned_in_annotation: text(object, tags::BURNED_IN_ANNOTATION),
         lossy_compression: text(object, tags::LOSSY_IMAGE_COMPRESSION),
         photometric: text(object, tags::PHOTOMETRIC_INTERPRETATION),
@@ -224,13 +231,21 @@ fn instance_attributes(object: &InMemDicomObject, scan: &Scan) -> InstanceAttrib
         imager_pixel_spacing: pair(object, tags::IMAGER_PIXEL_SPACING),
         pixel_spacing: pair(object, tags::PIXEL_SPACING),
         acquired_at: acquired_at(object),
+        rescale: rescale(object).map(|(slope, intercept)| [slope, intercept]),
+        window: numbers(object, tags::WINDOW_CENTER)
+            .first()
+            .zip(numbers(object, tags::WINDOW_WIDTH).first())
+            .map(|(center, width)| [*center, *width]),
+        voi_function: text(object, tags::VOILUT_FUNCTION),
+        voi_lut: voi_lut_input(object),
         manufacturer: text(object, tags::MANUFACTURER),
         manufacturer_model: text(object, tags::MANUFACTURER_MODEL_NAME),
         has_pixel_data: scan.pixels.is_some(),
-    }
+        key_objects: key_objects(object, &scan.sop_class)?,
+    })
 }
 
-fn patient_study(object: &InMemDicomObject) -> PatientStudy {
+fn patient_study(object: &InMemDicomObject, scan: &Scan) -> PatientStudy {
     PatientStudy {
         patient_name: text(object, tags::PATIENT_NAME),
         patient_id: text(object, tags::PATIENT_ID),
@@ -243,6 +258,7 @@ fn patient_study(object: &InMemDicomObject) -> PatientStudy {
         study_description: text(object, tags::STUDY_DESCRIPTION),
         accession_number: text(object, tags::ACCESSION_NUMBER),
         referring_physician: text(object, tags::REFERRING_PHYSICIAN_NAME),
+        source: scan.texts.source(),
     }
 }
 
@@ -254,7 +270,7 @@ fn acquired_at(object: &InMemDicomObject) -> Option<String> {
 }
 
 /// The value's text without padding; `None` when absent, empty or not text.
-fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+pub(crate) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let text = object.get(tag)?.value().to_str().ok()?.trim_matches([' ', '\0']).to_owned();
     (!text.is_empty()).then_some(text)
 }
@@ -294,16 +310,37 @@ fn as_signed(value: i32, signed: bool) -> i32 {
     if signed && value > i32::from(i16::MAX) { value - (1 << 16) } else { value }
 }
 
-fn items(object: &InMemDicomObject, tag: Tag) -> Vec<&InMemDicomObject> {
+pub(crate) fn items(object: &InMemDicomObject, tag: Tag) -> Vec<&InMemDicomObject> {
     object.get(tag).and_then(|element| element.items()).map(|items| items.iter().collect()).unwrap_or_default()
 }
 
-fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
+pub(crate) fn first_item(object: &InMemDicomObject, tag: Tag) -> Option<&InMemDicomObject> {
     items(object, tag).first().copied()
 }
 
-fn coded_concept(item: &InMemDicomObject) -> Option<CodedConcept> {
+pub(crate) fn coded_concept(item: &InMemDicomObject) -> Option<CodedConcept> {
     Some(CodedConcept { value: text(item, tags::CODE_VALUE)?, scheme: text(item, tags::CODING_SCHEME_DESIGNATOR)? })
+}
+
+/// A view modifier, also one whose code is not complete: it may not pass for none. An empty item is none.
+fn modifier(item: &InMemDicomObject) -> Option<CodedConcept> {
+    let part = |tag| text(item, tag).unwrap_or_default();
+    let is_empty = item.iter().next().is_none();
+    (!is_empty).then(|| CodedConcept { value: part(tags::CODE_VALUE), scheme: part(tags::CODING_SCHEME_DESIGNATOR) })
+}
+
+fn rescale(object: &InMemDicomObject) -> Option<(f64, f64)> {
+    match (decimal(object, tags::RESCALE_SLOPE), decimal(object, tags::RESCALE_INTERCEPT)) {
+        (None, None) => None,
+        (slope, intercept) => Some((slope.unwrap_or(1.0), intercept.unwrap_or(0.0))),
+    }
+}
+
+/// First mapped value and number of entries of the first VOI LUT.
+fn voi_lut_input(object: &InMemDicomObject) -> Option<[f64; 2]> {
+    let signed = number(object, tags::PIXEL_REPRESENTATION) == Some(1_u16);
+    let table = lookup_table(object, tags::VOILUT_SEQUENCE, signed)?;
+    Some([f64::from(table.first), table.values.len() as f64])
 }
 
 /// The first lookup table of a sequence: LUT Descriptor (0028,3002) is (entries, first value, bits), 0 entries meaning
@@ -326,3 +363,6 @@ fn lookup_table(object: &InMemDicomObject, tag: Tag, signed: bool) -> Option<Loo
         values: values[..entries].to_vec(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,14 @@
 //! [`PixelHeader`]. Nothing here decides what an image is good for, and no error text holds a value of the data set.
 
 pub mod attributes;
+mod key_objects;
 pub mod part10;
 pub mod pixels;
 pub mod scan;
 pub mod testing;
 
 pub use attributes::{Header, InspectError, PixelHeader, inspect, read_pixel_header};
+pub use key_objects::KEY_OBJECT_SELECTION;
 pub use part10::{FileMeta, Part10Error, read_file_meta};
 pub use pixels::{FrameError, PixelPlace, read_frame};
 pub use scan::{Scan, ScanError, ScanLimits, scan};

@@ -6,6 +6,7 @@
 //! harm: private and unknown elements, retired group lengths, trailing padding, elements out of order.
 
 mod source;
+mod texts;
 mod walk;
 
 use std::io::{Read, Seek};
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 use crate::pixels::PixelPlace;
 use source::Source;
+pub use texts::Texts;
 
 /// What a data set may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Scan {
     pub series: Option<Uid>,
     /// Pixel Data (7FE0,0010), if there is any.
     pub pixels: Option<PixelPlace>,
+    /// The texts of the patient and study modules as they stand in the data set.
+    pub texts: Texts,
 }
 
 /// Why a data set was refused. Names the element at fault, never a value.

@@ -99,4 +99,50 @@ impl DataSetWriter {
         let pixels: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         self.element(0x7FE0, 0x10, "OW", &pixels)
     }
+
+    /// A sequence of defined lengths; each item is given as its bytes.
+    #[must_use]
+    pub fn sequence(self, group: u16, element: u16, items: &[Vec<u8>]) -> Self {
+        let item = |item: &Vec<u8>| {
+            let head = [[0xFE, 0xFF, 0x00, 0xE0], (item.len() as u32).to_le_bytes()].concat();
+            [head, item.clone()].concat()
+        };
+        self.element(group, element, "SQ", &items.iter().flat_map(item).collect::<Vec<u8>>())
+    }
+
+    /// The item of a code sequence, with its value and scheme.
+    #[must_use]
+    pub fn code((value, scheme): (&str, &str)) -> Vec<u8> {
+        Self::explicit().text(8, 0x100, "SH", value).text(8, 0x102, "SH", scheme).bytes
+    }
+}
+
+/// A Key Object Selection Document as Part 10 file, in Explicit VR Little Endian: it names `instances`, mammograms of its
+/// own study, in its content and in its evidence (PS3.16 TID 2010).
+#[must_use]
+pub fn key_object_selection(instance: &str, study: &str, title: (&str, &str), instances: &[&str]) -> Vec<u8> {
+    let reference = |uid: &&str| {
+        let class = DataSetWriter::explicit().text(8, 0x1150, "UI", "1.2.840.10008.5.1.4.1.1.1.2");
+        class.text(8, 0x1155, "UI", uid).bytes
+    };
+    let references: Vec<Vec<u8>> = instances.iter().map(reference).collect();
+    let series = DataSetWriter::explicit().sequence(8, 0x1199, &references).text(0x20, 0x0E, "UI", "1.2.3.5").bytes;
+    let evidence = DataSetWriter::explicit().sequence(8, 0x1115, &[series]).text(0x20, 0x0D, "UI", study).bytes;
+    let image = |reference: &Vec<u8>| {
+        let item = DataSetWriter::explicit().sequence(8, 0x1199, std::slice::from_ref(reference));
+        item.text(0x40, 0xA010, "CS", "CONTAINS").text(0x40, 0xA040, "CS", "IMAGE").bytes
+    };
+    let content: Vec<Vec<u8>> = references.iter().map(image).collect();
+    DataSetWriter::part_10()
+        .text(8, 0x16, "UI", crate::KEY_OBJECT_SELECTION)
+        .text(8, 0x18, "UI", instance)
+        .text(8, 0x60, "CS", "KO")
+        .text(0x20, 0x0D, "UI", study)
+        .text(0x20, 0x0E, "UI", "1.2.3.6")
+        .text(0x40, 0xA040, "CS", "CONTAINER")
+        .sequence(0x40, 0xA043, &[DataSetWriter::code(title)])
+        .text(0x40, 0xA050, "CS", "SEPARATE")
+        .sequence(0x40, 0xA375, &[evidence])
+        .sequence(0x40, 0xA730, &content)
+        .bytes
 }

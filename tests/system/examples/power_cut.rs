@@ -129,6 +129,7 @@ fn report(queue: &Queue, state: &StateDir, record: &InstanceRecord) -> Outcome<D
         study: study.clone(),
         revision: reported.revision,
         kind: ResultKind::Json,
+        choice: None,
         sop: None,
         file,
         attempts: 0,

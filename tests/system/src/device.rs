@@ -196,7 +196,8 @@ impl Device {
         until("everything is reported and delivered", limit, || {
             let status = self.status();
             let queue = &status["queue"];
-            let is_settled = ["waiting", "studies_open", "deliveries_due"].iter().all(|count| queue[count] == 0);
+            let open = ["waiting", "studies_open", "deliveries_due", "deliveries_uncommitted"];
+            let is_settled = open.iter().all(|count| queue[count] == 0);
             is_settled.then_some(())
         });
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contract::Uid;
-use dataset::testing::DataSetWriter;
+use dataset::testing::{DataSetWriter, key_object_selection};
 use domain::{InstanceKey, StudyKey};
 use phantom::{Exam, Size};
 
@@ -54,6 +54,17 @@ pub fn excluded_exam(folder: &Path, seed: u64) -> Vec<Instance> {
         fs::write(&instance.file, bytes).unwrap();
     }
     instances
+}
+
+/// Writes a rejection note of `study` ("rejected for quality reasons") that names `images` into `folder`.
+#[must_use]
+pub fn rejection_note(folder: &Path, name: &str, study: &StudyKey, images: &[&InstanceKey]) -> Instance {
+    let key = InstanceKey(Uid::derived(&["system test, note", study.0.as_str(), name]));
+    let images: Vec<&str> = images.iter().map(|image| image.0.as_str()).collect();
+    let file = folder.join(format!("note-{name}.dcm"));
+    let bytes = key_object_selection(key.0.as_str(), study.0.as_str(), ("113001", "DCM"), &images);
+    fs::write(&file, bytes).unwrap();
+    Instance { key, study: study.clone(), file }
 }
 
 /// A small data set with [`PATIENT_MARK`] wherever patient data stands, for peers that send damaged ones.

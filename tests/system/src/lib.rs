@@ -20,7 +20,7 @@ mod settings;
 mod wait;
 
 pub use device::Device;
-pub use fixtures::{Instance, Mammogram, PATIENT_MARK, exam, excluded_exam};
+pub use fixtures::{Instance, Mammogram, PATIENT_MARK, exam, excluded_exam, rejection_note};
 pub use oracle::{Arrival, Object, Oracle, arrivals_of, objects_of, reports_in};
 pub use pacs::Pacs;
 pub use program::program;

@@ -61,12 +61,18 @@ impl Pacs {
 
     /// Takes everything.
     pub fn up(&mut self) {
-        self.receive(0);
+        self.receive(ReceiverConfig { disk_free_bytes_min: 0, ..ReceiverConfig::default() });
     }
 
     /// Answers every object with A700.
     pub fn full(&mut self) {
-        self.receive(u64::MAX);
+        self.receive(ReceiverConfig { disk_free_bytes_min: u64::MAX, ..ReceiverConfig::default() });
+    }
+
+    /// Takes everything, and commits itself to what it has when it is asked.
+    pub fn committing(&mut self) {
+        let config = ReceiverConfig { disk_free_bytes_min: 0, commitment_answered: true, ..ReceiverConfig::default() };
+        self.receive(config);
     }
 
     /// Accepts connections and closes them at once.
@@ -85,14 +91,9 @@ impl Pacs {
         self.service = Some(Service { stop, task });
     }
 
-    fn receive(&mut self, disk_free_bytes_min: u64) {
+    fn receive(&mut self, config: ReceiverConfig) {
         self.down();
-        let config = ReceiverConfig {
-            listen: self.address,
-            ae_title: "PACS".into(),
-            disk_free_bytes_min,
-            ..ReceiverConfig::default()
-        };
+        let config = ReceiverConfig { listen: self.address, ae_title: "PACS".into(), ..config };
         let bound = Receiver::bind(config, self.queue.clone(), self.state.clone());
         let receiver = self.runtime.block_on(bound).unwrap();
         let (stop, stopped) = watch::channel(false);

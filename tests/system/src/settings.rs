@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::ResultKind;
+
 /// What tests vary; everything else is the device's default.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     pub reports: PathBuf,
     /// The DICOM destination, named `pacs`: it gets Secondary Captures.
     pub pacs: Option<PacsSettings>,
+    /// A second folder destination, named `objects`: it gets every kind of DICOM object.
+    pub objects: Option<PathBuf>,
     /// With all views: how long a study waits for more, in milliseconds.
     pub settle_ms: u64,
     /// Otherwise, in milliseconds.
@@ -30,6 +34,8 @@ pub struct PacsSettings {
     pub address: SocketAddr,
     /// Tries before a result is parked.
     pub attempts_max: u32,
+    /// More keys of the destination, as lines of TOML.
+    pub more: &'static str,
 }
 
 impl Settings {
@@ -40,6 +46,7 @@ impl Settings {
             state: folder.join("state"),
             reports: folder.join("reports"),
             pacs: None,
+            objects: None,
             settle_ms: 50,
             quiet_ms: 400,
             disk_free_bytes_min: 1 << 20,
@@ -50,7 +57,7 @@ impl Settings {
     /// With a DICOM destination that is tried for ever.
     #[must_use]
     pub fn with_pacs(self, address: SocketAddr) -> Self {
-        Self { pacs: Some(PacsSettings { address, attempts_max: u32::MAX }), ..self }
+        Self { pacs: Some(PacsSettings { address, attempts_max: u32::MAX, more: "" }), ..self }
     }
 }
 
@@ -64,13 +71,18 @@ impl fmt::Display for Settings {
         writeln!(formatter, "idle_timeout_ms = {}", self.idle_timeout_ms)?;
         writeln!(formatter, "[assembly]\nsettle_ms = {}\nquiet_ms = {}", self.settle_ms, self.quiet_ms)?;
         writeln!(formatter, "[[destinations]]\nname = \"folder\"\nfolder = {:?}", self.reports)?;
-        if let Some(PacsSettings { address, attempts_max }) = self.pacs {
+        if let Some(PacsSettings { address, attempts_max, more }) = self.pacs {
             writeln!(formatter, "[[destinations]]\nname = \"pacs\"\naddress = \"{address}\"\ncalled_ae = \"PACS\"")?;
             writeln!(
                 formatter,
                 "retry = {{ first_ms = 20, longest_ms = 200, attempts_max = {attempts_max} }}\n\
-                 timeouts = {{ connect_ms = 5000, send_ms = 5000, response_ms = 10000 }}"
+                 timeouts = {{ connect_ms = 5000, send_ms = 5000, response_ms = 10000 }}\n{more}"
             )?;
+        }
+        if let Some(folder) = &self.objects {
+            writeln!(formatter, "[[destinations]]\nname = \"objects\"\nfolder = {folder:?}")?;
+            let kinds = ResultKind::ALL.into_iter().filter(|kind| kind.is_dicom()).map(ResultKind::name);
+            writeln!(formatter, "objects = {:?}", kinds.collect::<Vec<_>>())?;
         }
         Ok(())
     }

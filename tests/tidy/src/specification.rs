@@ -1,26 +1,29 @@
-//! Rules on docs/specification.md: each promise names what enforces it, and that is there.
+//! Rules on docs/specification.md and docs/complaints.md: each promise names what enforces it, and that is there.
 
 use crate::{Package, Repository, Violation};
 
-const PATH: &str = "docs/specification.md";
+/// Documents with such a table.
+const PATHS: [&str; 2] = ["docs/specification.md", "docs/complaints.md"];
 
 /// Each promise has a number, a text and what enforces it. Numbers rise: a subject may leave room for more.
 #[must_use]
 pub fn rows_complete(repository: &Repository) -> Vec<Violation> {
-    let rows = rows(repository);
-    if rows.is_empty() {
-        return vec![format!("{PATH}: there are no promises")];
-    }
     let mut violations = Vec::new();
-    let mut last = 0;
-    for (line, cells) in &rows {
-        let number = cells[0].parse::<usize>().ok().filter(|number| *number > last);
-        if cells.len() != 3 || cells.iter().any(|cell| cell.is_empty()) {
-            violations.push(format!("{PATH}:{line}: a promise is a number, a text and what enforces it"));
-        } else if number.is_none() {
-            violations.push(format!("{PATH}:{line}: the promise's number should be above {last}"));
+    for path in PATHS {
+        let rows = rows(repository, path);
+        if rows.is_empty() {
+            violations.push(format!("{path}: there are no promises"));
         }
-        last = number.unwrap_or(last);
+        let mut last = 0;
+        for (line, cells) in &rows {
+            let number = cells[0].parse::<usize>().ok().filter(|number| *number > last);
+            if cells.len() != 3 || cells.iter().any(|cell| cell.is_empty()) {
+                violations.push(format!("{path}:{line}: a promise is a number, a text and what enforces it"));
+            } else if number.is_none() {
+                violations.push(format!("{path}:{line}: the promise's number should be above {last}"));
+            }
+            last = number.unwrap_or(last);
+        }
     }
     violations
 }
@@ -29,13 +32,14 @@ pub fn rows_complete(repository: &Repository) -> Vec<Violation> {
 #[must_use]
 pub fn references_exist(repository: &Repository) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for (line, cells) in rows(repository) {
+    let all = PATHS.into_iter().flat_map(|path| rows(repository, path).into_iter().map(move |row| (path, row)));
+    for (path, (line, cells)) in all {
         let mut package = None;
         for reference in cells.last().into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
             let named = repository.packages.iter().find(|package| package.name == reference);
             package = named.or(package);
             if named.is_none() && !exists(repository, package, reference) {
-                violations.push(format!("{PATH}:{line}: {reference} does not exist"));
+                violations.push(format!("{path}:{line}: {reference} does not exist"));
             }
         }
     }
@@ -43,8 +47,8 @@ pub fn references_exist(repository: &Repository) -> Vec<Violation> {
 }
 
 /// The table's rows without its head: line from 1 on, and cells.
-fn rows(repository: &Repository) -> Vec<(usize, Vec<&str>)> {
-    let text = repository.text(PATH).unwrap_or_default();
+fn rows<'a>(repository: &'a Repository, path: &str) -> Vec<(usize, Vec<&'a str>)> {
+    let text = repository.text(path).unwrap_or_default();
     let lines = text.lines().enumerate().filter(|(_, line)| line.starts_with('|')).skip(2);
     lines.map(|(index, line)| (index + 1, line.trim().trim_matches('|').split('|').map(str::trim).collect())).collect()
 }
@@ -99,13 +103,26 @@ mod tests {
         let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
         let package = Package { name: "engine-a".into(), folder: "appliance/engine-a".into(), dependencies: vec![] };
         let files = vec![
-            file(PATH, &format!("# Specification\n\n| # | promise | enforced by |\n| --- | --- | --- |\n{rows}")),
+            file(PATHS[0], &format!("# Specification\n\n| # | promise | enforced by |\n| --- | --- | --- |\n{rows}")),
+            file(
+                PATHS[1],
+                "| # | complaint | answered by |\n| --- | --- | --- |\n| 1 | a | `tests/peers/store.sh` |\n",
+            ),
             file("tests/peers/store.sh", ""),
             file("appliance/engine-a/src/scan.rs", "mod tests {\n    fn one() {}\n}"),
             file("appliance/engine-a/src/scan/walk.rs", ""),
             file("appliance/engine-a/tests/run.rs", "fn two() {}"),
         ];
         Repository { files, packages: vec![package] }
+    }
+
+    #[test]
+    fn the_complaints_are_held_to_the_same_rules() {
+        let mut repository = repository("| 1 | a | b |");
+        repository.files[1].text = "| # | a | b |\n| - | - | - |\n| 1 | a | `tests/none.rs` |\n| 1 | a | b |\n".into();
+        assert_eq!((rows_complete(&repository).len(), references_exist(&repository).len()), (1, 1));
+        repository.files.remove(1);
+        assert_eq!(rows_complete(&repository), ["docs/complaints.md: there are no promises"]);
     }
 
     #[test]

@@ -2,15 +2,29 @@ use contract::geometry::{Extent, Rectangle};
 use contract::{Digest, Geometry, ModelLabel, Runs, Uid};
 
 use super::*;
-use crate::eligibility::ExclusionReason;
+use crate::eligibility::ImplantPolicy;
 use crate::findings::{Cam, ImageTimings, ModelId};
-use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, StoredFile};
+use crate::report::EXPECTED_VIEWS;
+use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, ResultKind, Sop, StoredFile};
 
-const POLICY: AssemblyPolicy =
-    AssemblyPolicy { settle_ms: 10, quiet_ms: 100, longest_ms: 1_000, aggregation: Some(Aggregation::Mean) };
+fn policy() -> StudyPolicy {
+    let assembly = AssemblyPolicy {
+        settle_ms: 10,
+        quiet_ms: 100,
+        longest_ms: 1_000,
+        aggregation: Some(Aggregation::Mean),
+        ..AssemblyPolicy::default()
+    };
+    StudyPolicy { assembly, ..StudyPolicy::default() }
+}
 
 fn study() -> StudyKey {
     StudyKey(Uid::derived(&["study"]))
+}
+
+fn document(kind: ResultKind, name: &str) -> Document {
+    let sop = Sop { class: Uid::derived(&["class"]), instance: Uid::derived(&["report", name]) };
+    Document { kind, sop }
 }
 
 fn record(number: usize, at: u64, outcome: Option<InstanceOutcome>) -> InstanceRecord {
@@ -63,7 +77,13 @@ fn four_views(at: u64) -> Vec<InstanceRecord> {
 }
 
 fn at(records: &[InstanceRecord], reported: &Reported, now: u64) -> Assembly {
-    assemble(&study(), records, reported, &POLICY, UnixMillis(now))
+    with(records, reported, Senders::default(), &policy(), now)
+}
+
+fn with(records: &[InstanceRecord], reported: &Reported, senders: Senders, policy: &StudyPolicy, now: u64) -> Assembly {
+    let arrivals: Vec<UnixMillis> = records.iter().map(|record| record.received.received_at).collect();
+    let so_far = StudySoFar { records, arrivals: &arrivals, reported, senders };
+    assemble(&study(), &so_far, policy, UnixMillis(now))
 }
 
 fn ready(assembly: Assembly) -> StudyReport {
@@ -92,7 +112,7 @@ fn an_undecided_instance_is_waited_for_until_the_longest_wait() {
     let mut records = four_views(0);
     records.push(record(9, 5, None));
     let none = Reported::default();
-    assert_eq!(at(&records, &none, 500), Assembly::Undecided);
+    assert_eq!(at(&records, &none, 500), Assembly::Until(UnixMillis(1_000)));
     let report = ready(at(&records, &none, 1_000));
     assert_eq!((report.trigger, report.images.len()), (Trigger::HardCap, 4));
     assert_eq!(at(&records[4..], &none, 5_000), Assembly::Undecided, "nothing is decided: nothing to report");
@@ -111,13 +131,61 @@ fn images_that_keep_coming_do_not_hold_the_report_for_ever() {
 fn a_late_image_makes_a_new_revision_with_everything_in_it() {
     let mut records = four_views(0);
     let first = ready(at(&records, &Reported::default(), 100));
-    let reported = Reported { revision: 1, instances: first.images.iter().map(|image| image.key.clone()).collect() };
+    assert_eq!(first.state, StudyState::Final);
+    let reported = Reported::default().after(&first).with_documents(vec![document(ResultKind::CadSr, "first")]);
     assert_eq!(at(&records, &reported, 200), Assembly::UpToDate);
     records.push(record(9, 300, scored(Laterality::Right, View::CranioCaudal, 0.9)));
     assert_eq!(at(&records, &reported, 305), Assembly::Until(UnixMillis(310)));
     let second = ready(at(&records, &reported, 310));
     assert_eq!((second.revision, second.images.len(), second.breasts[0].images), (2, 5, 3));
+    assert_eq!(second.state, StudyState::Revised);
     assert_ne!(second.fingerprint(), first.fingerprint());
+    assert_eq!((first.predecessors, second.predecessors), (Vec::new(), reported.documents));
+}
+
+#[test]
+fn documents_stay_predecessors_until_others_of_their_kind_replace_them() {
+    let records = four_views(0);
+    let [cad, measured, again] = [
+        document(ResultKind::CadSr, "first"),
+        document(ResultKind::ComprehensiveSr, "first"),
+        document(ResultKind::CadSr, "second"),
+    ];
+    let first = ready(at(&records, &Reported::default(), 100));
+    let reported = Reported::default().after(&first).with_documents(vec![cad, measured.clone()]);
+    let reported = reported.after(&first).with_documents(vec![again.clone()]);
+    assert_eq!(reported.documents, [measured, again]);
+    assert_eq!(reported.after(&first).documents, reported.documents);
+}
+
+#[test]
+fn a_report_at_once_is_that_of_the_device() {
+    let records = four_views(0);
+    let waited = ready(at(&records, &Reported::default(), 100));
+    assert_eq!(report_at_once(&study(), &records, &policy()), waited);
+    let report = report_at_once(&study(), &records[..3], &policy());
+    assert_eq!((report.trigger, report.state), (Trigger::QuietTime, StudyState::Final));
+}
+
+#[test]
+fn rows_of_the_version_before_are_read() {
+    let row = r#"{"revision":2,"instances":["1.2.3"]}"#;
+    let reported: Reported = serde_json::from_str(row).unwrap();
+    assert_eq!((reported.revision, reported.documents.len()), (2, 0));
+    assert_eq!((reported.state(), reported.files_removed), (StudyState::Revised, false));
+    let reported = Reported { documents: vec![document(ResultKind::CadSr, "first")], ..reported };
+    let again: Reported = serde_json::from_str(&serde_json::to_string(&reported).unwrap()).unwrap();
+    assert_eq!(again, reported);
+}
+
+#[test]
+fn all_series_of_a_study_are_known_as_its_own() {
+    let series: BTreeSet<Uid> = ResultKind::ALL.iter().map(|kind| study().result_series(*kind)).collect();
+    assert_eq!(series.len(), 4, "Secondary Captures share one");
+    assert!(series.iter().all(|series| study().is_result_series(series)));
+    let other = StudyKey(Uid::derived(&["other"]));
+    assert!(!series.iter().any(|series| other.is_result_series(series)));
+    assert_eq!(study().result_series(ResultKind::Summary), Uid::derived(&["mamoru series", study().0.as_str()]));
 }
 
 #[test]
@@ -155,12 +223,18 @@ fn the_fingerprint_leaves_times_out() {
 fn our_own_results_coming_back_make_no_revision() {
     let own = || Some(InstanceOutcome::Excluded { reason: ExclusionReason::OwnResult });
     let mut records = four_views(0);
-    let reported = Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
+    let reported = Reported::default()
+        .after(&ready(at(&records, &Reported::default(), 100)))
+        .with_documents(vec![document(ResultKind::CadSr, "first")]);
     records.push(record(9, 50, own()));
-    let all: Reported =
-        Reported { revision: 1, instances: records.iter().map(|record| record.key().clone()).collect() };
-    assert_eq!(at(&records, &reported, 60), Assembly::Silent(all.clone()));
+    let mut all = reported.clone();
+    all.instances.insert(records[4].key().clone());
+    assert_eq!(at(&records, &reported, 60), Assembly::Silent(all.clone()), "what was handed over stays known");
     assert_eq!(at(&records, &all, 60), Assembly::UpToDate);
     records.push(record(10, 60, scored(Laterality::Left, View::CranioCaudal, 0.2)));
     assert_eq!(ready(at(&records, &reported, 1_000)).revision, 2, "beside a new image they are listed");
 }
+
+mod complaints;
+mod notes;
+mod waiting;

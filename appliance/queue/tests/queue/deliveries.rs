@@ -1,4 +1,4 @@
-//! Studies and deliveries: hand-over, order, tries, retirement, and crashes between their steps.
+//! Studies and deliveries: hand-over, order, tries, and crashes between their steps.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -13,9 +13,9 @@ use queue::{Queue, QueueError, StateDir};
 
 use crate::{EXCLUDED, NOW, open, received, spool};
 
-const POLICY: RetryPolicy = RetryPolicy { first_ms: 100, longest_ms: 100, attempts_max: 2 };
+pub(crate) const POLICY: RetryPolicy = RetryPolicy { first_ms: 100, longest_ms: 100, attempts_max: 2 };
 
-fn study(number: u64) -> StudyKey {
+pub(crate) fn study(number: u64) -> StudyKey {
     received(number, "").study
 }
 
@@ -43,6 +43,7 @@ fn delivery(study: &StudyKey, revision: u32, to: &DestinationName, object: &str,
         study: study.clone(),
         revision,
         kind: ResultKind::Json,
+        choice: None,
         sop: None,
         file,
         attempts: 0,
@@ -52,12 +53,12 @@ fn delivery(study: &StudyKey, revision: u32, to: &DestinationName, object: &str,
 }
 
 /// Receives, decides and hands over instance `number` in a study of its own.
-fn report(queue: &Queue, state: &StateDir, number: u64) -> (Reported, Vec<Delivery>) {
+pub(crate) fn report(queue: &Queue, state: &StateDir, number: u64) -> (Reported, Vec<Delivery>) {
     let instance = spool(state, number);
     queue.admit(&instance).unwrap();
     std::fs::write(state.heatmap_of(&instance.spool.name), "png").unwrap();
     queue.record_outcome(&instance.key, None, EXCLUDED).unwrap();
-    let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]) };
+    let reported = Reported { revision: 1, instances: BTreeSet::from([instance.key]), ..Reported::default() };
     let deliveries = deliveries(state, &instance.study, 1);
     queue.hand_over(&instance.study, &reported, &deliveries).unwrap();
     (reported, deliveries)
@@ -134,38 +135,6 @@ fn changes_are_announced() {
     changes.borrow_and_update();
     queue.admit(&spool(&state, 1)).unwrap();
     assert!(changes.has_changed().unwrap());
-}
-
-#[test]
-fn what_is_delivered_and_old_is_forgotten_with_its_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let (queue, state, _) = open(folder.path());
-    let (_, done) = report(&queue, &state, 1);
-    let (_, parked) = report(&queue, &state, 2);
-    queue.admit(&spool(&state, 3)).unwrap();
-    for delivery in &done {
-        queue.settle(&delivery.id, Attempt::Delivered, &POLICY, 0.0, NOW).unwrap();
-    }
-    for delivery in &parked[1..] {
-        queue.settle(&delivery.id, Attempt::Delivered, &POLICY, 0.0, NOW).unwrap();
-    }
-    queue.settle(&parked[0].id, Attempt::Refused { why: "no".into() }, &POLICY, 0.0, NOW).unwrap();
-    assert_eq!(queue.retire(&state, NOW, 10).unwrap(), 0, "not old enough");
-    let later = UnixMillis(NOW.0 + 1);
-    assert_eq!(queue.retire(&state, later, 10).unwrap(), 1, "parked and open studies stay");
-    let check = |queue: &Queue| {
-        let counts = queue.counts().unwrap();
-        assert_eq!((counts.studies, counts.decided, counts.waiting, counts.deliveries_delivered), (2, 1, 1, 3));
-        assert!(queue.study(&study(1)).unwrap().is_none());
-    };
-    check(&queue);
-    assert!(!state.spool().join(&received(1, "").spool.name).exists());
-    assert!(!state.heatmap_of(&received(1, "").spool.name).exists());
-    assert_eq!(std::fs::read_dir(state.results()).unwrap().count(), 2);
-    drop(queue);
-    let (queue, _, recovery) = open(folder.path());
-    assert_eq!(recovery.admitted, 0);
-    check(&queue);
 }
 
 #[test]

@@ -218,7 +218,8 @@ fn an_instance_whose_file_was_lost_is_taken_again_and_reported_anew() {
     drop(queue);
     std::fs::remove_file(state.spool().join(&first.spool.name)).unwrap();
     let (queue, state, _) = open(folder.path());
-    let reported = domain::Reported { revision: 1, instances: [first.key.clone()].into() };
+    let instances = [first.key.clone()].into();
+    let reported = domain::Reported { revision: 1, instances, ..domain::Reported::default() };
     queue.hand_over(&first.study, &reported, &[]).unwrap();
     assert!(queue.open_studies().unwrap().is_empty());
     assert_eq!(queue.admit(&spool(&state, 1)).unwrap(), Admission::New);

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod commitments;
 mod deliveries;
 mod instances;
+mod retention;
 
 use std::path::Path;
 

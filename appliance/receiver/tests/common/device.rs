@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dimse::Status;
 use domain::UnixMillis;
 use queue::{Queue, StateDir};
-use receiver::{Counters, Receiver, ReceiverConfig, reread};
+use receiver::{CommitmentSink, Counters, Receiver, ReceiverConfig, Traffic, reread};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ pub struct Device {
     pub queue: Queue,
     pub state: StateDir,
     pub counters: Arc<Counters>,
+    pub traffic: Arc<Traffic>,
     runtime: Runtime,
     stop: watch::Sender<bool>,
     running: Option<JoinHandle<()>>,
@@ -30,6 +31,10 @@ pub struct Device {
 
 impl Device {
     pub fn new(change: impl FnOnce(&mut ReceiverConfig)) -> Self {
+        Self::with_sink(change, None)
+    }
+
+    pub fn with_sink(change: impl FnOnce(&mut ReceiverConfig), sink: Option<Arc<dyn CommitmentSink>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::create(folder.path()).unwrap();
         let (queue, _) = Queue::open(&state, &reread, UnixMillis(0)).unwrap();
@@ -41,10 +46,15 @@ impl Device {
         change(&mut config);
         let runtime = Runtime::new().unwrap();
         let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state.clone())).unwrap();
+        let receiver = match sink {
+            Some(sink) => receiver.with_commitment_sink(sink),
+            None => receiver,
+        };
         let (address, counters) = (receiver.local_addr(), receiver.counters());
+        let traffic = receiver.traffic();
         let (stop, stopped) = watch::channel(false);
         let running = Some(runtime.spawn(receiver.run(stopped)));
-        Self { address, queue, state, counters, runtime, stop, running, folder }
+        Self { address, queue, state, counters, traffic, runtime, stop, running, folder }
     }
 
     pub fn connect(&self) -> Peer {

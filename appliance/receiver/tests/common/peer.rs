@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use dimse::Status;
+use dimse::{EventReportRequest, Message, Request, Status};
 
 use super::wire::{self, AssociateRq, STORE};
 
@@ -20,6 +20,10 @@ pub enum Reply {
     Rejected([u8; 3]),
     /// A response.
     Status(Status),
+    /// An N-EVENT-REPORT-RQ; its data set comes next.
+    Event(EventReportRequest),
+    /// Bytes of a data set, and whether they are the last ones.
+    Data(Vec<u8>, bool),
     /// A-RELEASE-RP.
     Released,
     /// A-ABORT: source and reason.
@@ -30,6 +34,8 @@ pub enum Reply {
 
 pub struct Peer {
     pub stream: TcpStream,
+    /// Role selection of the A-ASSOCIATE-AC: as SCU, as SCP.
+    pub roles: Vec<(bool, bool)>,
 }
 
 impl Peer {
@@ -55,7 +61,7 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
         stream.set_write_timeout(Some(ANSWER_TIMEOUT)).unwrap();
-        Self { stream }
+        Self { stream, roles: vec![] }
     }
 
     /// Connected and associated.
@@ -87,9 +93,17 @@ impl Peer {
         let mut body = vec![0; u32::from_be_bytes(length) as usize];
         assert!(self.read(&mut body), "closed inside a PDU");
         match kind {
-            2 => Reply::Accepted(context_results(&body)),
+            2 => {
+                self.roles = roles(&body);
+                Reply::Accepted(context_results(&body))
+            }
             3 => Reply::Rejected(body[1..4].try_into().unwrap()),
-            4 => Reply::Status(dimse::parse_response(&body[6..]).unwrap().1),
+            4 if body[5] & 1 == 0 => Reply::Data(body[6..].to_vec(), body[5] & 2 != 0),
+            4 => match Message::parse(&body[6..]).unwrap() {
+                Message::Response(response) => Reply::Status(response.status),
+                Message::Request(Request::EventReport(request)) => Reply::Event(request),
+                Message::Request(request) => panic!("{request:?}"),
+            },
             6 => Reply::Released,
             7 => Reply::Aborted(body[2..4].try_into().unwrap()),
             kind => panic!("PDU of type {kind}"),
@@ -187,4 +201,22 @@ fn context_results(body: &[u8]) -> Vec<(u8, u8)> {
         items = others;
     }
     results
+}
+
+/// Roles of the SCP/SCU role selection items in the user information of an A-ASSOCIATE-AC.
+fn roles(body: &[u8]) -> Vec<(bool, bool)> {
+    let mut roles = Vec::new();
+    let mut open = vec![&body[68..]];
+    while let Some(mut items) = open.pop() {
+        while let [kind, _, high, low, rest @ ..] = items {
+            let (item, others) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            match (kind, item) {
+                (0x50, _) => open.push(item),
+                (0x54, [.., scu, scp]) => roles.push((*scu == 1, *scp == 1)),
+                _ => {}
+            }
+            items = others;
+        }
+    }
+    roles
 }

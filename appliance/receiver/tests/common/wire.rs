@@ -38,6 +38,8 @@ pub struct AssociateRq {
     /// Id, abstract syntax, transfer syntax.
     pub contexts: Vec<(u8, &'static str, &'static str)>,
     pub pdu_bytes_max: u32,
+    /// Role selection: class, as SCU, as SCP.
+    pub roles: Vec<(&'static str, bool, bool)>,
 }
 
 impl Default for AssociateRq {
@@ -49,7 +51,7 @@ impl Default for AssociateRq {
             (STORE_DEFLATED, MAMMOGRAM, DEFLATED),
             (STORE_JPEG, MAMMOGRAM, JPEG_LOSSLESS),
         ];
-        Self { calling: "UNIT".into(), called: "MAMORU".into(), contexts, pdu_bytes_max: 65_536 }
+        Self { calling: "UNIT".into(), called: "MAMORU".into(), contexts, pdu_bytes_max: 65_536, roles: vec![] }
     }
 }
 
@@ -69,7 +71,11 @@ impl AssociateRq {
             body.extend(item(0x20, &[&[*id, 0, 0, 0][..], &syntaxes].concat()));
         }
         let maximum = item(0x51, &self.pdu_bytes_max.to_be_bytes());
-        body.extend(item(0x50, &[maximum, item(0x52, b"2.25.1")].concat()));
+        let roles = self.roles.iter().map(|(class, scu, scp)| {
+            let class = class.as_bytes();
+            item(0x54, &[&(class.len() as u16).to_be_bytes()[..], class, &[u8::from(*scu), u8::from(*scp)]].concat())
+        });
+        body.extend(item(0x50, &[maximum, item(0x52, b"2.25.1"), roles.collect::<Vec<_>>().concat()].concat()));
         pdu(1, &body)
     }
 }

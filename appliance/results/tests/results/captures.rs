@@ -99,7 +99,7 @@ fn a_revision_has_new_instances_in_the_same_series() {
         let (series, _, number) = names(first);
         let (later_series, instance, later_number) = names(second);
         assert_eq!(series, later_series);
-        assert_eq!(series, report().study.result_series().as_str());
+        assert_eq!(series, report().study.result_series(ResultKind::Summary).as_str());
         assert_eq!(instance, second.sop.as_ref().unwrap().instance.as_str());
         assert!(later_number > number);
         let comments = text(&read(second), tags::IMAGE_COMMENTS);
@@ -200,8 +200,8 @@ fn a_full_page_says_how_many_are_left() {
     // Rows of the last line of images on the page.
     let last_line = |report: &StudyReport| {
         let mut page = page(&captures(report)[0]);
-        page.rgb.truncate(3 * 1000 * 1220);
-        count(&page, WARNING, 1196)
+        page.rgb.truncate(3 * 1000 * 1320);
+        count(&page, WARNING, 1296)
     };
     assert!(last_line(&crowded(200)) > 100, "and 182 more");
     assert!(last_line(&crowded(20)) > 100, "and 2 more");
@@ -253,4 +253,21 @@ fn a_patient_attribute_without_bounds_spoils_no_object() {
         assert_eq!(header.patient_study.accession_number, report.patient_study.accession_number);
         assert_eq!(header.patient_study.patient_id, None, "a part of an identifier would be another one");
     }
+}
+
+#[test]
+fn the_summary_says_as_what_it_is_given_and_what_is_noted_of_an_image() {
+    let summary = |change: &dyn Fn(&mut StudyReport)| {
+        let mut report = report();
+        change(&mut report);
+        let object = captures(&report).swap_remove(0);
+        (text(&read(&object), tags::IMAGE_COMMENTS), page(&object).rgb)
+    };
+    let last = summary(&|_| {});
+    assert!(last.0.contains("State: final."));
+    let early = summary(&|report| report.state = domain::StudyState::Provisional);
+    assert!(early.0.contains("State: PROVISIONAL: a final report follows."));
+    assert!(early.1 != last.1, "the page says it too");
+    let noted = summary(&|report| report.images[0].notes = vec![domain::ImageNote::LossyCompression]);
+    assert!(noted.1 != last.1);
 }

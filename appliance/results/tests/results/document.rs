@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use domain::{NOTICE, ResultKind};
-use results::{ResultError, StudyJson, for_each_object, json_report};
+use domain::{ImageNote, NOTICE, ResultKind, StudyState};
+use results::{ResultError, Settings, StudyJson, for_each_object, json_report};
 use serde_json::{Value, json};
 
 use crate::made_up::{ALL, MARKER, crowded, nothing_scored, objects, objects_with, png, report};
@@ -18,7 +18,7 @@ fn the_sinks_error_ends_the_making() {
         }
     }
     let mut made = 0;
-    let result = for_each_object(&report(), &ALL, &|_| Some(png()), &mut |_| {
+    let result = for_each_object(&report(), &ALL, Settings::default(), &|_| Some(png()), &mut |_| {
         made += 1;
         if made == 2 { Err(Full) } else { Ok(()) }
     });
@@ -128,4 +128,22 @@ fn commands_add_paths() {
         (&json!("in/a.dcm"), &json!("out/a.png"))
     );
     assert!(value.get("trigger").is_none());
+}
+
+#[test]
+fn state_notes_and_reasons_for_people_stand_in_the_document() {
+    let mut report = report();
+    report.images[0].notes = vec![ImageNote::LossyCompression];
+    for (state, name) in
+        [(StudyState::Provisional, "provisional"), (StudyState::Final, "final"), (StudyState::Revised, "revised")]
+    {
+        report.state = state;
+        let document: Value = serde_json::from_slice(&json_report(&report).unwrap().bytes).unwrap();
+        let study = &document["studies"][0];
+        assert_eq!(study["state"], name);
+        assert_eq!(study["images"][0]["notes"], json!(["lossy_compression"]));
+        assert!(study["images"][1].get("notes").is_none() && study["images"][1].get("reason_text").is_none());
+        assert_eq!(study["images"][2]["reason_text"], "breast implant");
+        assert_eq!(serde_json::from_value::<StudyJson>(study.clone()).unwrap(), StudyJson::of(&report));
+    }
 }

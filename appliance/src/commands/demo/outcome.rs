@@ -156,7 +156,7 @@ impl DemoDelivery {
         Ok(Self {
             destination: delivery.destination.as_str().into(),
             kind: delivery.kind,
-            state: delivery.state,
+            state: delivery.state.clone(),
             attempts: delivery.attempts,
             file: is_folder.then_some(file),
             received,

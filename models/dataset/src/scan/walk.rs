@@ -9,6 +9,7 @@ use dicom_core::header::Tag;
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
 use super::source::Source;
+use super::texts::{self, Texts};
 use super::{Encoding, IMPLICIT_LE, Scan, ScanError, ScanLimits, SyntaxForm};
 use crate::pixels::{PixelPlace, native_length};
 
@@ -158,6 +159,12 @@ impl<R: Read> Walker<'_, R> {
             };
         }
         let end = self.end_of(length)?;
+        if at_root && texts::wants(tag) && length <= texts::BYTES_MAX {
+            let mut value = vec![0_u8; length as usize];
+            self.source.read_into(&mut value)?;
+            self.found.texts.keep(tag, value);
+            return Ok(());
+        }
         if vr.map_or_else(|| is_sequence(tag), |vr| &vr == b"SQ") {
             return self.open(Open::Sequence, length, encoding);
         }
@@ -261,6 +268,7 @@ struct Found {
     columns: Option<u16>,
     bits_allocated: Option<u16>,
     pixels: Option<PixelPlace>,
+    texts: Texts,
     seen: Vec<Tag>,
 }
 
@@ -332,6 +340,7 @@ impl Found {
             study: self.study.ok_or(ScanError::MissingUid("Study Instance UID"))?,
             series: self.series,
             pixels: self.pixels,
+            texts: self.texts,
         })
     }
 

@@ -48,7 +48,7 @@ fn results_that_are_refused_too_often_wait_for_a_person() {
     let mut pacs = Pacs::new(&folder.path().join("pacs"));
     pacs.full();
     let settings = Settings {
-        pacs: Some(PacsSettings { address: pacs.address(), attempts_max: 3 }),
+        pacs: Some(PacsSettings { address: pacs.address(), attempts_max: 3, more: "" }),
         ..Settings::new(folder.path())
     };
     let mut device = Device::started(folder.path(), settings);
