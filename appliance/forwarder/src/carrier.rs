@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dicomweb::{Answer, DocumentType, WebClient};
+use dicomweb::{Answer, DocumentType, WebClient, WebConfig};
 use domain::{AeTitle, Attempt, Delivery, ResultKind, Sop};
 use scu::{Peer, Timeouts};
 
@@ -68,25 +68,38 @@ pub struct Carrier {
 #[derive(Debug, Clone)]
 enum Way {
     Dicom(Peer),
-    Stow(WebClient),
-    Post(WebClient),
+    Stow(WebConfig),
+    Post(WebConfig),
     Folder(PathBuf),
 }
 
 impl Carrier {
-    /// The way to the destination that `config` describes, with `own_ae` as the calling AE title where it gives none.
+    /// The way to the destination that `config` describes, with `own_ae` as the calling AE title where it gives none. Reads no
+    /// file: a certificate that is not there must not keep a device from starting.
     ///
     /// # Errors
     /// What is wrong with it, in words for a technician.
     pub fn new(config: &DestinationConfig, own_ae: &AeTitle) -> Result<Self, String> {
-        let web = |config| WebClient::new(config).map_err(|error| error.to_string());
         let way = match config.kind(own_ae)? {
             DestinationKind::Dicom(peer) => Way::Dicom(peer),
-            DestinationKind::Stow(stow) => Way::Stow(web(&stow)?),
-            DestinationKind::Post(post) => Way::Post(web(&post)?),
+            DestinationKind::Stow(stow) => Way::Stow(stow),
+            DestinationKind::Post(post) => Way::Post(post),
             DestinationKind::Folder(folder) => Way::Folder(folder),
         };
         Ok(Self { way, timeouts: config.timeouts })
+    }
+
+    /// Reads the files that the way needs. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words for a technician.
+    pub fn check_files(&self) -> Result<(), String> {
+        match &self.way {
+            Way::Stow(config) | Way::Post(config) => {
+                WebClient::new(config).map(drop).map_err(|error| error.to_string())
+            }
+            Way::Dicom(_) | Way::Folder(_) => Ok(()),
+        }
     }
 
     /// The peer of a DICOM destination.
@@ -106,24 +119,32 @@ impl Carrier {
                 let folder = folder.clone();
                 blocking(move || folder::deliver(&parcel.path, &folder, &parcel.file_name)).await
             }
-            Way::Stow(client) => {
-                let client = client.clone();
-                blocking(move || match &parcel.sop {
+            Way::Stow(config) => {
+                over_web(config.clone(), move |client| match &parcel.sop {
                     Some(sop) => of_answer(client.store(&parcel.path, sop)),
                     None => Outcome::Object(Attempt::Refused { why: "not a DICOM object".into() }),
                 })
                 .await
             }
-            Way::Post(client) => {
-                let client = client.clone();
+            Way::Post(config) => {
                 let document = match parcel.kind {
                     ResultKind::Fhir => DocumentType::FhirJson,
                     _ => DocumentType::Json,
                 };
-                blocking(move || of_answer(client.post(&parcel.path, document, &parcel.key))).await
+                over_web(config.clone(), move |client| of_answer(client.post(&parcel.path, document, &parcel.key)))
+                    .await
             }
         }
     }
+}
+
+/// Makes a client for one object: what its files say may have changed since the last one, and be mended by then.
+async fn over_web(config: WebConfig, send: impl FnOnce(&WebClient) -> Outcome + Send + 'static) -> Outcome {
+    blocking(move || match WebClient::new(&config) {
+        Ok(client) => send(&client),
+        Err(error) => Outcome::unreachable(error.to_string()),
+    })
+    .await
 }
 
 async fn blocking(work: impl FnOnce() -> Outcome + Send + 'static) -> Outcome {

@@ -43,7 +43,7 @@ fn check_files(config: &Config) -> Result<(), ConfigErrors> {
     // A title that is none was reported when the configuration was read.
     if let Ok(own_ae) = config.ae_title() {
         let wrong = |destination: &DestinationConfig| {
-            let why = Carrier::new(destination, &own_ae).err()?;
+            let why = Carrier::new(destination, &own_ae).and_then(|carrier| carrier.check_files()).err()?;
             Some(format!("destination {}: {why}", destination.name))
         };
         errors.extend(config.destinations.iter().filter_map(wrong));

@@ -121,6 +121,42 @@ fn a_folder_gets_its_files_also_when_it_could_not_be_written_at_first() {
 }
 
 #[test]
+fn a_certificate_that_is_not_there_delays_results_and_stops_no_device() {
+    let sender = Sender::new();
+    sender.report(1, 1, "web", CAPTURE);
+    let ca_file = sender.folder.path().join("ca.pem");
+    let url = format!("https://{}/dicom-web", free_port());
+    let web = |url: &str| dicomweb::WebConfig {
+        url: url.into(),
+        ca_file: Some(ca_file.clone()),
+        authorization_file: None,
+        timeouts: dicomweb::WebTimeouts::default(),
+    };
+    let config = DestinationConfig {
+        stow: Some(web(&url)),
+        retry: RetryPolicy { attempts_max: 1_000_000, ..RETRY },
+        ..DestinationConfig::named(DestinationName::parse("web").unwrap())
+    };
+    let us = AeTitle::parse("MAMORU").unwrap();
+    let checked = forwarder::Carrier::new(&config, &us).unwrap().check_files().unwrap_err();
+    assert!(checked.starts_with("`ca_file` cannot be read"), "{checked}");
+    sender.forward(config);
+    let failed = || sender.deliveries()[0].last_error.clone();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while failed().is_none() {
+        assert!(Instant::now() < deadline, "nothing was tried");
+        std::thread::yield_now();
+    }
+    assert_eq!(failed(), Some(checked));
+    // Whoever mends the file needs not start the device again.
+    std::fs::write(&ca_file, "no certificate").unwrap();
+    while failed().is_some_and(|why| why.contains("cannot be read")) {
+        assert!(Instant::now() < deadline, "the file was not read again");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn wrong_destinations_are_refused_with_their_names() {
     let sender = Sender::new();
     let us = AeTitle::parse("MAMORU").unwrap();
