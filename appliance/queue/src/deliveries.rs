@@ -79,7 +79,9 @@ impl Queue {
             Attempt::NotAccepted { why } => {
                 let next = self.next_kind(index, delivery)?;
                 let attempt = if next.is_empty() { Attempt::NotAccepted { why } } else { Attempt::Replaced { why } };
-                let called = next.into_iter().map(|(sequence, backup)| (sequence, backup.called_in(now)));
+                // Another object of the same kind may have called them in already.
+                let standing_by = next.into_iter().filter(|(_, backup)| backup.state == DeliveryState::Standby);
+                let called = standing_by.map(|(sequence, backup)| (sequence, backup.called_in(now)));
                 Ok((delivery.after(attempt, policy, jitter, now), called.collect()))
             }
             attempt => Ok((delivery.after(attempt, policy, jitter, now), Vec::new())),
