@@ -14,6 +14,30 @@ pub const PAYLOAD_PREFIX: &str = "model/";
 /// What is read and handed on at once, in bytes.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// The digest of what streams by.
+pub struct Hasher(Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Hasher {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all bytes.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        Digest::from_bytes(bytes)
+    }
+}
+
 /// Takes the files of a bundle, one after the other.
 pub trait Unpack {
     /// A file begins.
@@ -108,21 +132,21 @@ fn copy<R: std::io::Read>(
 ) -> Result<(), Refusal> {
     let unwritable = |source| Refusal::Unwritable { path: file.path.clone(), source };
     sink.begin(file).map_err(unwritable)?;
-    let mut sum = Context::new(&SHA256);
+    let mut hasher = Hasher::default();
     let mut buffer = vec![0; CHUNK_BYTES];
     loop {
         let read = archive.read(&mut buffer)?;
         if read == 0 {
             break;
         }
-        sum.update(&buffer[..read]);
+        hasher.update(&buffer[..read]);
         if let Some(kept) = kept.as_deref_mut() {
             kept.extend_from_slice(&buffer[..read]);
         }
         sink.write(file, &buffer[..read]).map_err(unwritable)?;
     }
     // 8. Its digest is the manifest's.
-    if sum.finish().as_ref() != file.sha256.as_bytes() {
+    if hasher.finish() != file.sha256 {
         return Err(Refusal::Tampered { path: file.path.clone() });
     }
     sink.end(file).map_err(unwritable)

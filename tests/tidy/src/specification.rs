@@ -67,12 +67,13 @@ fn exists(repository: &Repository, package: Option<&Package>, reference: &str) -
     if !reference.contains("::") {
         return true;
     }
-    let mut modules: Vec<&str> = reference.split("::").collect();
+    let modules: Vec<&str> = reference.split("::").collect();
+    let has = |package: Option<&Package>, modules: &[&str]| {
+        package.is_some_and(|package| has_module(repository, package, modules))
+    };
+    // A module may have the name of another package.
     let named = repository.packages.iter().find(|package| package.name.replace('-', "_") == modules[0]);
-    if named.is_some() {
-        modules.remove(0);
-    }
-    named.or(package).is_some_and(|package| has_module(repository, package, &modules))
+    has(named, &modules[1..]) || has(package, &modules)
 }
 
 /// Whether the path of modules leads to a file and the rest of it to items in there; `*` stands for several modules.
@@ -101,7 +102,8 @@ mod tests {
 
     fn repository(rows: &str) -> Repository {
         let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-        let package = Package { name: "engine-a".into(), folder: "appliance/engine-a".into(), dependencies: vec![] };
+        let package =
+            |name: &str| Package { name: name.into(), folder: format!("appliance/{name}"), dependencies: vec![] };
         let files = vec![
             file(PATHS[0], &format!("# Specification\n\n| # | promise | enforced by |\n| --- | --- | --- |\n{rows}")),
             file(
@@ -111,9 +113,10 @@ mod tests {
             file("tests/peers/store.sh", ""),
             file("appliance/engine-a/src/scan.rs", "mod tests {\n    fn one() {}\n}"),
             file("appliance/engine-a/src/scan/walk.rs", ""),
+            file("appliance/engine-a/src/twin.rs", "mod tests {}"),
             file("appliance/engine-a/tests/run.rs", "fn two() {}"),
         ];
-        Repository { files, packages: vec![package] }
+        Repository { files, packages: vec![package("engine-a"), package("twin")] }
     }
 
     #[test]
@@ -143,6 +146,7 @@ mod tests {
             "`engine-a` `tests/run.rs::three`",
             "`engine_a::scan::tests::two`",
             "`none::tests`",
+            "`engine_a::none`",
         ] {
             assert_eq!(references_exist(&repository(&format!("| 1 | a | {missing} |"))).len(), 1, "{missing}");
         }
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn references_are_followed() {
         let row = "| 1 | `x::y` | `tests/peers/store.sh`, `engine-a` `scan::tests`, `tests/run.rs`, `tests/run.rs::two`, \
-                   `scan::*::tests`, `scan::walk`, `engine_a::scan::tests::one`, `fdatasync`, `mamoru serve a/b` |";
+                   `scan::*::tests`, `scan::walk`, `twin::tests`, `engine_a::scan::tests::one`, `fdatasync`, `mamoru serve a/b` |";
         assert_eq!(references_exist(&repository(row)), Vec::<String>::new());
     }
 }
