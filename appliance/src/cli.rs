@@ -38,6 +38,8 @@ pub enum Command {
     Queue(QueueArgs),
     /// Try out what a destination makes of result objects
     Results(ResultsArgs),
+    /// Make, check and install signed models
+    Bundle(crate::commands::bundle::BundleArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
     /// Print the DICOM conformance statement of this software (Markdown)

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub mod analyze;
+pub mod bundle;
 pub mod config;
 pub mod decode_worker;
 pub mod demo;

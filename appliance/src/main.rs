@@ -8,6 +8,7 @@ mod conformance;
 mod control;
 mod device;
 mod exit_code;
+mod installed;
 mod logging;
 mod model;
 mod report;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Results(ResultsArgs { command: ResultsCommand::VerifyDestination(arguments) }) => {
             commands::verify_destination::run(&arguments)
         }
+        Command::Bundle(arguments) => commands::bundle::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Conformance => commands::print_conformance(),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),

@@ -56,7 +56,7 @@ fn check_files(config: &Config) -> Result<(), ConfigErrors> {
 ///
 /// # Errors
 /// [`ConfigErrors`].
-pub(super) fn open_model(config: &Config) -> Result<Model, ConfigErrors> {
+pub(crate) fn open_model(config: &Config) -> Result<Model, ConfigErrors> {
     let model = Model::open(&config.model).map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
     let checked = model.check_operating_point(config.results.operating_point);
     checked.map_err(|error| ConfigErrors(vec![format!("results.operating_point: {error}")]))?;

@@ -5,22 +5,21 @@ use std::io::Write as _;
 use serde_json::json;
 
 use crate::cli::ServeArgs;
-use crate::commands::config::open_model;
 use crate::commands::{print_json, runtime, stop_signal};
-use crate::config::{Config, ConfigErrors};
+use crate::config::Config;
 use crate::device::Device;
 use crate::exit_code::Exit;
+use crate::installed;
 use crate::logging;
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// [`ConfigErrors`] for a configuration or a model that cannot be used. When the device cannot be started, or did not stop in time.
+/// [`ConfigErrors`](crate::config::ConfigErrors) for a configuration or a model that cannot be used. When the device cannot be started, or did not stop in time.
 pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let config = Config::load(arguments.config.as_deref())?;
     logging::start(config.log);
-    let loaded = open_model(&config)?.ready(config.engine.threads);
-    let scorer = loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let scorer = installed::scorer(&config)?;
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {
         let device = Device::start(config, scorer, false).await?;

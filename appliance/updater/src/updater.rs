@@ -64,15 +64,15 @@ pub struct Started {
 }
 
 /// The models of a device, on a disk.
+#[derive(Debug)]
 pub struct Updater<D> {
     disk: D,
-    first_root: Root,
 }
 
 impl<D: Disk> Updater<D> {
-    /// The models on `disk`, of a device that was set up with the key set `first_root`.
-    pub const fn new(disk: D, first_root: Root) -> Self {
-        Self { disk, first_root }
+    /// The models on `disk`.
+    pub const fn new(disk: D) -> Self {
+        Self { disk }
     }
 
     /// The disk.
@@ -108,12 +108,12 @@ impl<D: Disk> Updater<D> {
         floor::read(&self.disk).map_err(disk("the floor cannot be read"))
     }
 
-    /// The newest key set that the device followed.
+    /// The newest key set that the device followed, from `first` on, which it was set up with.
     ///
     /// # Errors
     /// [`UpdateError::Disk`].
-    pub fn root(&self) -> Result<Root, UpdateError> {
-        roots::newest(&self.disk, &self.first_root).map_err(disk("the key sets cannot be read"))
+    pub fn root(&self, first: &Root) -> Result<Root, UpdateError> {
+        roots::newest(&self.disk, first).map_err(disk("the key sets cannot be read"))
     }
 
     /// What a slot's bundle says.
@@ -179,14 +179,15 @@ impl<D: Disk> Updater<D> {
         }
     }
 
-    /// Installs a bundle as candidate, in one pass over `input`. It does not run before it is activated.
+    /// Installs a bundle as candidate, in one pass over `input`, on a device that was set up with the key set `first_root`. It
+    /// does not run before it is activated.
     ///
     /// # Errors
     /// [`UpdateError`]; what is installed stays as it was.
-    pub fn install<R: Read>(&mut self, input: R, facts: &Facts) -> Result<Slot, UpdateError> {
+    pub fn install<R: Read>(&mut self, input: R, first_root: &Root, facts: &Facts) -> Result<Slot, UpdateError> {
         let state = self.state()?;
         self.tidy(&State { staging: None, ..state.clone() });
-        let (floor, root) = (self.floor()?, self.root()?);
+        let (floor, root) = (self.floor()?, self.root(first_root)?);
         let device = Device {
             contract: facts.contract,
             engines: facts.engines.clone(),

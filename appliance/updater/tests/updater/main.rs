@@ -34,11 +34,11 @@ fn facts() -> Facts {
 }
 
 fn updater<D: Disk>(disk: D) -> Updater<D> {
-    Updater::new(disk, world::root(1))
+    Updater::new(disk)
 }
 
 fn install<D: Disk>(updater: &mut Updater<D>, number: u64) -> Result<Slot, UpdateError> {
-    updater.install(&parts(number).bytes()[..], &facts())
+    updater.install(&parts(number).bytes()[..], &crate::world::root(1), &facts())
 }
 
 fn activate<D: Disk>(updater: &mut Updater<D>, number: u64, starts: u8) -> Result<Slot, UpdateError> {

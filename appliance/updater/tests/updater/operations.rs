@@ -97,7 +97,7 @@ fn a_bad_bundle_changes_nothing_also_what_waits() {
         ("B402", parts(5_000).bytes()),
     ];
     for (expected, bytes) in bad {
-        assert_eq!(code(updater.install(&bytes[..], &facts())), expected);
+        assert_eq!(code(updater.install(&bytes[..], &crate::world::root(1), &facts())), expected);
         let after = updater.state().unwrap();
         assert_eq!(
             (&after.candidate, &after.active, &after.previous),
@@ -145,7 +145,11 @@ fn there_must_be_room_before_anything_is_written() {
     let mut updater = crate::updater(disk);
     install(&mut updater, 1).unwrap();
     let facts = updater::Facts { engine_bytes: 1, ..facts() };
-    assert_eq!(code(updater.install(&parts(2).bytes()[..], &facts)), "U201", "the engine's plan needs room too");
+    assert_eq!(
+        code(updater.install(&parts(2).bytes()[..], &crate::world::root(1), &facts)),
+        "U201",
+        "the engine's plan needs room too"
+    );
 }
 
 #[test]

@@ -85,12 +85,14 @@ fn perform(updater: &mut Updater<MemoryDisk>, operation: Operation) -> Result<()
         InstallBad(number) => {
             let mut bad = parts(number);
             bad.files.get_mut("network.onnx").unwrap()[0] ^= 1;
-            match updater.install(&bad.bytes()[..], &facts()) {
+            match updater.install(&bad.bytes()[..], &crate::world::root(1), &facts()) {
                 Err(error) if error.code() == "B502" => Ok(()),
                 result => result.map(|_| ()),
             }
         }
-        InstallWithKeys(number) => updater.install(&with_keys(number).bytes()[..], &facts()).map(|_| ()),
+        InstallWithKeys(number) => {
+            updater.install(&with_keys(number).bytes()[..], &crate::world::root(1), &facts()).map(|_| ())
+        }
         Activate(number, starts) => activate(updater, number, starts).map(|_| ()),
         ActivateFailing(number) => match updater.activate(digest(number), 3, |_, _| Err("other outputs".into())) {
             Err(UpdateError::SelfTest(_)) => Ok(()),
@@ -149,10 +151,10 @@ fn goes_on(disk: MemoryDisk) -> Result<(), String> {
     if updater.state().unwrap().candidate.is_some_and(|candidate| candidate.trial.is_some()) {
         updater.roll_back("enough").map_err(|error| error.to_string())?;
     }
-    let version = updater.root().map_err(|error| error.to_string())?.version;
+    let version = updater.root(&root(1)).map_err(|error| error.to_string())?.version;
     let parts = if version == 1 { parts(9) } else { parts(9).signed_by(&[13]) };
     let mut steps = || {
-        updater.install(&parts.bytes()[..], &facts())?;
+        updater.install(&parts.bytes()[..], &crate::world::root(1), &facts())?;
         activate(&mut updater, 9, 3)?;
         updater.start()?;
         updater.confirm(digest(9))
@@ -237,7 +239,7 @@ fn key_sets_that_came_with_a_bundle_are_kept() {
     let mut updater = updater(MemoryDisk::new());
     perform(&mut updater, InstallWithKeys(8)).unwrap();
     let mut updater = crate::updater(updater.into_disk().after_cut(Survival::Nothing));
-    assert_eq!(updater.root().unwrap(), next_root());
+    assert_eq!(updater.root(&root(1)).unwrap(), next_root());
     assert_eq!(install(&mut updater, 9).unwrap_err().code(), "B203", "the old key is revoked");
     assert!(!keys(&[13]).is_empty());
 }

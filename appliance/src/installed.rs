@@ -1,0 +1,75 @@
+//! Installed models in the service: which one it starts with, and what becomes of one on trial that does not work.
+
+use std::path::{Path, PathBuf};
+
+use contract::Digest;
+use inference::Scorer;
+use updater::{Event, FolderDisk, Model, UpdateError, Updater};
+
+use crate::commands::config::open_model;
+use crate::config::{Config, ConfigErrors};
+use crate::model::ModelSource;
+
+/// Where models are installed, below a state folder.
+pub fn folder(state_dir: &Path) -> PathBuf {
+    state_dir.join("models")
+}
+
+/// The scorer to serve with. The configuration's own model comes first; where it names the default, the installed model is
+/// used, if there is one. A model on trial that does not open or does not give its golden vectors is taken back, and the one
+/// before it is used.
+///
+/// # Errors
+/// [`ConfigErrors`] when no model can be used: an active one that failed is for a person to roll back, since another model
+/// gives other scores.
+pub fn scorer(config: &Config) -> anyhow::Result<Scorer> {
+    if config.model != ModelSource::Default || !folder(&config.state_dir).exists() {
+        return ready(config);
+    }
+    loop {
+        let (source, trial) = start(&config.state_dir)?;
+        let scorer = ready(&Config { model: source, ..config.clone() });
+        match (scorer, trial) {
+            (Err(error), Some(bundle)) => {
+                tracing::error!("the model on trial failed and is taken back: {error:#}");
+                let mut updater = Updater::new(FolderDisk::open(&folder(&config.state_dir))?);
+                updater.fail(bundle, &format!("{error:#}"))?;
+            }
+            (result, _) => return result,
+        }
+    }
+}
+
+/// Counts the start; the model, and its bundle where it is on trial. The lock is free afterwards.
+fn start(state_dir: &Path) -> Result<(ModelSource, Option<Digest>), UpdateError> {
+    let mut updater = Updater::new(FolderDisk::open(&folder(state_dir))?);
+    let started = updater.start()?;
+    for event in &started.events {
+        match event {
+            Event::StateDamaged => tracing::error!("the models' state was damaged: the built-in model runs"),
+            Event::LaterState => tracing::error!("the models' state is later software's: the built-in model runs"),
+            Event::TakenBack { slot, why } => {
+                tracing::error!(model = slot.name, version = slot.version, "model taken back: {why}");
+            }
+        }
+    }
+    Ok(match started.run {
+        Model::BuiltIn => (ModelSource::Default, None),
+        Model::Slot(slot) => {
+            let place = updater.disk().place(&slot.model_folder());
+            if started.is_on_trial {
+                tracing::warn!(
+                    model = slot.name,
+                    version = slot.version,
+                    "this model is on trial until it is confirmed"
+                );
+            }
+            (ModelSource::Folder(place), started.is_on_trial.then_some(slot.bundle))
+        }
+    })
+}
+
+fn ready(config: &Config) -> anyhow::Result<Scorer> {
+    let loaded = open_model(config)?.ready(config.engine.threads);
+    Ok(loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?)
+}
