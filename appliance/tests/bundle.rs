@@ -155,6 +155,9 @@ fn a_model_goes_from_keys_to_the_running_service_and_back() {
     assert_eq!(site.device_refuses(&["activate", "0000"]), "U103");
 }
 
+/// What is done to a model's folder before it is packed.
+type Fault<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn a_model_that_does_not_work_here_changes_nothing() {
     let site = Site::new();
@@ -170,7 +173,7 @@ fn a_model_that_does_not_work_here_changes_nothing() {
             .chunks_exact_mut(4)
             .for_each(|value| value.copy_from_slice(&f32::NAN.to_le_bytes()));
     };
-    let faults: [(&str, &dyn Fn(&Path)); 3] = [
+    let faults: [(&str, Fault); 3] = [
         ("golden", &golden),
         ("nan", &|folder| change_network(folder, not_a_number)),
         ("nonsense", &|folder| change_network(folder, |network| *network = b"no network".to_vec())),
