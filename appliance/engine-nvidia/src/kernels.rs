@@ -41,8 +41,6 @@ pub(crate) const TILE_COLUMNS: u32 = 256;
 pub(crate) const STRIP_ROWS: u32 = 128;
 /// Cells of the coarse grid of `cell_means` in a block.
 pub(crate) const CELLS_A_BLOCK: u32 = 16;
-/// Pixels along such a cell at most.
-pub(crate) const CELL_SIDE_MAX: u32 = 64;
 /// Rows and columns of an image at most: a row of it fits a block's shared memory.
 pub const SIDE_MAX: u32 = 8192;
 /// Cells of a class activation map at most.
@@ -58,8 +56,6 @@ pub(crate) mod state {
     pub const KEPT: [usize; 2] = [3, 4];
     /// Top, left, rows and columns of the resized image in the input.
     pub const PLACED: [usize; 4] = [5, 6, 7, 8];
-    /// Rounds until each region had one label.
-    pub const ROUNDS: usize = 11;
     /// Number of words.
     pub const WORDS: usize = 12;
 }
@@ -82,7 +78,6 @@ mod tests {
             ("TILE_COLUMNS", TILE_COLUMNS),
             ("STRIP_ROWS", STRIP_ROWS),
             ("CELLS_A_BLOCK", CELLS_A_BLOCK),
-            ("CELL_SIDE_MAX", CELL_SIDE_MAX),
             ("KEPT_COLUMNS_MAX", SIDE_MAX),
             ("CAM_CELLS_MAX", CAM_CELLS_MAX),
             ("SURFACE_ROWS", SURFACE_ROWS),
@@ -90,7 +85,7 @@ mod tests {
         for (name, value) in pairs {
             assert_eq!(defined(name), value, "{name}");
         }
-        assert!((SIDE_MAX as usize).div_ceil(imaging::prepare::CELLS) <= CELL_SIDE_MAX as usize);
+        assert!((SIDE_MAX as usize).div_ceil(imaging::prepare::CELLS) <= defined("CELL_SIDE_MAX") as usize);
     }
 
     #[test]
@@ -101,7 +96,7 @@ mod tests {
         assert_eq!(place("BLANK"), state::BLANK);
         assert_eq!([place("KEPT_ROWS"), place("KEPT_COLUMNS")], state::KEPT);
         assert_eq!(["TOP", "LEFT", "PLACED_ROWS", "PLACED_COLUMNS"].map(place), state::PLACED);
-        assert_eq!((place("ROUNDS"), place("STATE_WORDS")), (state::ROUNDS, state::WORDS));
+        assert_eq!(place("STATE_WORDS"), state::WORDS);
     }
 
     #[test]
