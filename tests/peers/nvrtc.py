@@ -42,26 +42,27 @@ class Compiler:
     def check(self, status: int) -> None:
         assert status == 0, self.library.nvrtcGetErrorString(status).decode()
 
-    def text(self, program: ctypes.c_void_p, size: str, get: str) -> str:
+    def answer(self, program: ctypes.c_void_p, what: str) -> bytes:
+        """What `nvrtcGet...` gives: ProgramLog, PTX or CUBIN."""
         length = ctypes.c_size_t()
-        self.check(getattr(self.library, size)(program, ctypes.byref(length)))
+        self.check(getattr(self.library, f"nvrtcGet{what}Size")(program, ctypes.byref(length)))
         buffer = ctypes.create_string_buffer(length.value)
-        self.check(getattr(self.library, get)(program, buffer))
-        return buffer.value.decode()
+        self.check(getattr(self.library, f"nvrtcGet{what}")(program, buffer))
+        return buffer.raw
 
-    def compile(self, source: str, architecture: str) -> tuple[int, str, str]:
-        """Status, log and PTX."""
+    def compile(self, source: str, architecture: str, what: str) -> tuple[str, bytes]:
+        """The log, and PTX or CUBIN: empty when it does not compile."""
         program = ctypes.c_void_p()
         self.check(
             self.library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
         )
-        options = [f"--gpu-architecture={architecture.replace('sm_', 'compute_')}", "--fmad=false", "--std=c++14"]
+        options = [f"--gpu-architecture={architecture}", "--fmad=false", "--std=c++14"]
         array = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
         status = self.library.nvrtcCompileProgram(program, len(options), array)
-        log = self.text(program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").strip()
-        ptx = self.text(program, "nvrtcGetPTXSize", "nvrtcGetPTX") if status == 0 else ""
+        log = self.answer(program, "ProgramLog").rstrip(b"\0").decode().strip()
+        compiled = self.answer(program, what) if status == 0 else b""
         self.check(self.library.nvrtcDestroyProgram(ctypes.byref(program)))
-        return status, log, ptx
+        return log, compiled
 
 
 def main() -> None:
@@ -74,17 +75,20 @@ def main() -> None:
     for version in COMPILERS:
         compiler = Compiler(version)
         for architecture in compiler.architectures:
-            status, log, ptx = compiler.compile(source, architecture)
-            sound = status == 0 and not log
+            log, ptx = compiler.compile(source, architecture.replace("sm_", "compute_"), "PTX")
+            # Machine code as well: shared memory and registers must fit the device.
+            code_log, code = compiler.compile(source, architecture, "CUBIN")
+            sound = ptx and code and not log and not code_log
             failed |= not sound
-            print(f"NVRTC {version} {architecture}: {'compiled, ' + str(len(ptx)) + ' bytes' if sound else 'FAILED'}")
-            if log:
-                print(log)
+            sizes = f"{len(ptx)} bytes of PTX, {len(code)} of machine code"
+            print(f"NVRTC {version} {architecture}: {sizes if sound else 'FAILED'}")
+            for text in filter(None, [log, code_log]):
+                print(text)
             if sound:
-                (out / f"{version}-{architecture}.ptx").write_text(ptx)
+                (out / f"{version}-{architecture}.ptx").write_bytes(ptx.rstrip(b"\0"))
         # What the compiler says to a warning is seen: else an empty log would prove nothing.
         planted = source + "__device__ int planted() { int unused; return 0; }\n"
-        _, log, _ = compiler.compile(planted, compiler.architectures[0])
+        log, _ = compiler.compile(planted, compiler.architectures[0], "CUBIN")
         assert "unused" in log, f"NVRTC {version} does not warn: {log}"
     (out / "kernels.cu").write_text(source)
     sys.exit(1 if failed else 0)
