@@ -26,8 +26,10 @@ pub const INPUT_PIXELS_MAX: u32 = 1 << 24;
 /// Why this engine does not prepare an image that the reference prepares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Unsupported {
-    /// No pixel, or more than [`INPUT_PIXELS_MAX`].
-    #[error("input of {rows} x {columns} is unsupported by this engine: 1 to {INPUT_PIXELS_MAX} pixels")]
+    /// No pixel, more than [`INPUT_PIXELS_MAX`], or a side longer than [`SIDE_MAX`].
+    #[error(
+        "input of {rows} x {columns} is unsupported by this engine: sides of 1 to {SIDE_MAX}, {INPUT_PIXELS_MAX} pixels"
+    )]
     Input {
         /// Rows.
         rows: u32,
@@ -217,10 +219,11 @@ pub struct Plan {
 /// [`Unsupported`] names the variant that this engine does not prepare.
 pub fn plan(spec: &PreprocessSpec, header: &DecodedHeader, precision: Precision) -> Result<Plan, Unsupported> {
     let InputShape { rows, columns } = spec.input;
-    if !(1..=u64::from(INPUT_PIXELS_MAX)).contains(&(u64::from(rows) * u64::from(columns))) {
+    let is_side = |side: u32| (1..=SIDE_MAX).contains(&side);
+    if !is_side(rows) || !is_side(columns) || rows * columns > INPUT_PIXELS_MAX {
         return Err(Unsupported::Input { rows, columns });
     }
-    if [header.rows, header.columns].iter().any(|side| !(1..=SIDE_MAX).contains(side)) {
+    if !is_side(header.rows) || !is_side(header.columns) {
         return Err(Unsupported::Image { rows: header.rows, columns: header.columns });
     }
     let values = imaging::values(header, spec.window);

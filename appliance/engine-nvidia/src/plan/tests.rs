@@ -82,9 +82,25 @@ fn sizes_beyond_the_kernels_are_unsupported() {
         let found = plan(&reference, &header(rows, columns), Precision::Half);
         assert_eq!(found, Err(Unsupported::Image { rows, columns }));
     }
-    for (rows, columns) in [(0, 4), (4, 0), (4097, 4096), (u32::MAX, u32::MAX)] {
+    for (rows, columns) in [(0, 4), (4, 0), (4097, 4096), (1, SIDE_MAX + 1), (1 << 24, 1), (u32::MAX, u32::MAX)] {
         let spec = PreprocessSpec { input: InputShape { rows, columns }, ..reference };
         assert_eq!(plan(&spec, &header(4, 4), Precision::Half), Err(Unsupported::Input { rows, columns }));
+    }
+}
+
+#[test]
+fn no_size_within_the_limits_overflows() {
+    for (rows, columns) in [(SIDE_MAX, 1), (1, SIDE_MAX), (4096, 4096)] {
+        for (height, width) in [(SIDE_MAX, SIDE_MAX), (SIDE_MAX, 1), (1, SIDE_MAX)] {
+            let input = InputShape { rows, columns };
+            let spec = PreprocessSpec { input, aspect: AspectRule::KeepAndPad, ..shipped() };
+            let plan = plan(&spec, &header(height, width), Precision::Half).unwrap();
+            let size = |name| plan.stage.buffers.iter().find(|(buffer, _)| *buffer == name).unwrap().1 as u64;
+            // At least every kept row once, and as many numbers as the input has rows.
+            assert!(size(Buffer::RowWeights) >= 4 * u64::from(height.max(rows)));
+            assert!(size(Buffer::ColumnWeights) >= 4 * u64::from(width.max(columns)));
+            assert!(plan.stage.buffers.iter().all(|(_, bytes)| *bytes <= 1 << 30), "{:?}", plan.stage.buffers);
+        }
     }
 }
 
