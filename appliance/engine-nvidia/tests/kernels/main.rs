@@ -14,12 +14,18 @@ mod reference;
 mod sanitizers;
 
 use std::io::Write as _;
+use std::sync::Mutex;
 
 /// Says that a test cannot run here, and why. Past the test program's capture, which hides what passing tests print;
-/// `tests/run` collects these lines.
-fn not_run(what: &str) {
-    // Nobody listening to standard error is no failure of the test.
-    let _ = writeln!(std::io::stderr(), "\nnot run: {what}");
+/// `tests/run` collects these lines, each whole and once.
+fn not_run(what: &'static str) {
+    static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap();
+    if !said.contains(&what) {
+        said.push(what);
+        // Nobody listening to standard error is no failure of the test.
+        let _ = std::io::stderr().write_all(format!("\nnot run: {what}\n").as_bytes());
+    }
 }
 
 #[test]
