@@ -84,8 +84,6 @@ fn a_missing_barrier_is_found() {
     // The kernel, which of the chains runs it, and the barrier.
     let places = [
         ("survey", 1, "        leasts[lane] = low;\n        greatests[lane] = high;\n        __syncthreads();"),
-        ("keep_occupied", 1, "            side = 1 - side;\n            __syncthreads();"),
-        ("cell_means", 0, "        sums[line][threadIdx.x] = sum;\n    }\n    __syncthreads();"),
         ("keep_largest", 0, "        if (mine) atomicOr(&changed, 1);\n        __syncthreads();"),
         ("resize", 1, "            mixed[position] = sum;\n        }\n    }\n    __syncthreads();"),
         ("contrast_limits", 0, "        flush(high);\n        __syncthreads();"),
