@@ -98,6 +98,19 @@ std::int32_t destroy(void* pointer) noexcept {
     });
 }
 
+// Has one of TensorRT's factories make a `T`, which it returns as a pointer to nothing in particular.
+template <class T>
+std::int32_t create(mamoru_tensorrt_factory factory, void* logger, void** out) noexcept {
+    Logger* const log = object<Logger>(logger);
+    if (factory == nullptr || log == nullptr || out == nullptr) {
+        return MAMORU_TENSORRT_ARGUMENT;
+    }
+    return guarded(log, [&] {
+        void* const made = factory(static_cast<nvinfer1::ILogger*>(log), static_cast<std::int32_t>(NV_TENSORRT_VERSION));
+        return give(static_cast<T*>(made), out);
+    });
+}
+
 nvinfer1::NetworkDefinitionCreationFlags creation_flags() noexcept {
 #if NV_TENSORRT_MAJOR == 8
     return 1U << static_cast<std::uint32_t>(nvinfer1::NetworkDefinitionCreationFlag::kEXPLICIT_BATCH);
@@ -150,19 +163,8 @@ std::int32_t mamoru_tensorrt_logger_create(mamoru_tensorrt_log log, void* user, 
     return guarded([&] { return give(new (std::nothrow) Logger(log, user), logger); });
 }
 
-std::int32_t mamoru_tensorrt_logger_destroy(void* logger) {
-    return destroy<Logger>(logger);
-}
-
 std::int32_t mamoru_tensorrt_builder_create(mamoru_tensorrt_factory factory, void* logger, void** builder) {
-    Logger* const log = object<Logger>(logger);
-    if (factory == nullptr || log == nullptr || builder == nullptr) {
-        return MAMORU_TENSORRT_ARGUMENT;
-    }
-    return guarded(log, [&] {
-        void* const made = factory(static_cast<nvinfer1::ILogger*>(log), static_cast<std::int32_t>(NV_TENSORRT_VERSION));
-        return give(static_cast<nvinfer1::IBuilder*>(made), builder);
-    });
+    return create<nvinfer1::IBuilder>(factory, logger, builder);
 }
 
 std::int32_t mamoru_tensorrt_builder_destroy(void* builder) {
@@ -306,14 +308,7 @@ std::int32_t mamoru_tensorrt_memory_destroy(void* memory) {
 }
 
 std::int32_t mamoru_tensorrt_runtime_create(mamoru_tensorrt_factory factory, void* logger, void** runtime) {
-    Logger* const log = object<Logger>(logger);
-    if (factory == nullptr || log == nullptr || runtime == nullptr) {
-        return MAMORU_TENSORRT_ARGUMENT;
-    }
-    return guarded(log, [&] {
-        void* const made = factory(static_cast<nvinfer1::ILogger*>(log), static_cast<std::int32_t>(NV_TENSORRT_VERSION));
-        return give(static_cast<nvinfer1::IRuntime*>(made), runtime);
-    });
+    return create<nvinfer1::IRuntime>(factory, logger, runtime);
 }
 
 std::int32_t mamoru_tensorrt_runtime_destroy(void* runtime) {

@@ -3,8 +3,8 @@
  * One build per major (`shim/build`), from the headers of the device; it links neither TensorRT nor CUDA: the caller
  * opens those libraries and hands in the factories that they export by name.
  *
- * Every function returns a status and lets no exception out. Objects are opaque; each is destroyed by its own function,
- * after everything that was made from it. A pointer below 4096 is taken for null wherever it comes from: TensorRT 11.4's
+ * Every function but the first returns a status, and none lets an exception out. Objects are opaque; each is destroyed by
+ * its own function, after everything that was made from it. A pointer below 4096 is taken for null wherever it comes from: TensorRT 11.4's
  * runtime factory returns 0x228 instead of null when CUDA cannot be initialised. */
 #ifndef MAMORU_TENSORRT_H
 #define MAMORU_TENSORRT_H
@@ -68,8 +68,8 @@ struct mamoru_tensorrt_tensor {
 MAMORU_TENSORRT_API int32_t mamoru_tensorrt_abi(void);
 MAMORU_TENSORRT_API int32_t mamoru_tensorrt_header_version(int32_t* major, int32_t* minor, int32_t* patch);
 
+/* A logger is never destroyed: TensorRT keeps the first one that it is given for as long as the process lives. */
 MAMORU_TENSORRT_API int32_t mamoru_tensorrt_logger_create(mamoru_tensorrt_log log, void* user, void** logger);
-MAMORU_TENSORRT_API int32_t mamoru_tensorrt_logger_destroy(void* logger);
 
 MAMORU_TENSORRT_API int32_t mamoru_tensorrt_builder_create(mamoru_tensorrt_factory factory, void* logger, void** builder);
 MAMORU_TENSORRT_API int32_t mamoru_tensorrt_builder_destroy(void* builder);
