@@ -82,3 +82,21 @@ impl Context {
         self.tensorrt.call("run the engine", |shim| unsafe { shim.enqueue(&self.object, stream.0) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensorrt::{Builder, Engine, Network, Runtime};
+
+    #[test]
+    fn what_a_worker_owns_can_go_to_its_thread_and_an_engine_can_be_shared() {
+        const fn sent<T: Send>() {}
+        const fn shared<T: Send + Sync>() {}
+        const { sent::<Builder>() };
+        const { sent::<Network>() };
+        const { sent::<Runtime>() };
+        const { sent::<Context>() };
+        const { shared::<Engine>() };
+        const { shared::<TensorRt>() };
+    }
+}

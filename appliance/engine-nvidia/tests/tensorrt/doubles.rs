@@ -1,5 +1,6 @@
 //! The doubles: compiled once from the sources beside this file, and staged in a folder of its own for each test.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -24,9 +25,12 @@ const FLAGS: [&str; 9] = [
     "-Wno-deprecated-declarations",
 ];
 
-/// Says that a test cannot run here, and why; `tests/run` collects these lines. Past the capture of what tests print.
+/// Says once that tests cannot run here, and why; `tests/run` collects these lines. Past the capture of what tests print.
 pub fn not_run(what: &str) {
-    let _ = writeln!(std::io::stderr(), "\nnot run: {what}");
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what.into()) {
+        let _ = writeln!(std::io::stderr(), "\nnot run: {what}");
+    }
 }
 
 fn sources() -> PathBuf {
@@ -46,7 +50,11 @@ pub fn headers(major: u32) -> Option<PathBuf> {
 }
 
 pub fn has_compiler() -> bool {
-    Command::new("g++").arg("--version").output().is_ok_and(|output| output.status.success())
+    has("g++")
+}
+
+fn has(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Runs a command that must succeed.
@@ -146,6 +154,10 @@ impl Stage {
             return None;
         };
         let mut stage = Self::driver()?;
+        if !has("python3") {
+            not_run("the shim on a double of TensorRT: python3 is not installed");
+            return None;
+        }
         stage.major = major;
         stage.copy(&libraries(major as usize, major, &headers), major);
         Some(stage)
