@@ -175,7 +175,16 @@ impl PlanCache {
             return Ok(Obtained { plan, origin: Origin::Cached });
         }
         let lock = self.folder.lock(wait_max).map_err(PlanCacheError::from)?;
-        let lock = lock.ok_or(PlanCacheError::Busy(wait_max))?;
+        let _held = lock.ok_or(PlanCacheError::Busy(wait_max))?;
+        self.obtain_locked(key, build)
+    }
+
+    /// The plan of `key`, while the lock is held.
+    fn obtain_locked<E>(
+        &self,
+        key: &PlanKey,
+        build: impl FnOnce(Option<&TimingCache>) -> Result<Built, E>,
+    ) -> Result<Obtained, ObtainError<E>> {
         // Once more: who held the lock may have built it.
         let rejected = match self.load(key) {
             Ok(Some(plan)) => return Ok(Obtained { plan, origin: Origin::Cached }),
@@ -192,7 +201,6 @@ impl PlanCache {
         if let Some(fault) = &not_kept {
             tracing::warn!("the plan is not kept and will be built again at the next start: {fault}");
         }
-        drop(lock);
         Ok(Obtained { plan: built.plan, origin: Origin::Built { rejected, not_kept } })
     }
 

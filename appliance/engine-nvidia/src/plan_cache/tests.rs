@@ -282,6 +282,13 @@ fn who_waits_takes_what_the_other_built() {
     });
 }
 
+#[test]
+fn who_gets_the_lock_looks_once_more_before_it_builds() {
+    let (_folder, cache, _plan) = cache();
+    let obtained = cache.obtain_locked(&key(), never).unwrap();
+    assert!(matches!(obtained.origin, Origin::Cached));
+}
+
 /// Names the folder, in a process that a test starts of this same test.
 const CHILD: &str = "MAMORU_TEST_PLAN_CACHE";
 
