@@ -144,9 +144,12 @@ fn what_tensorrt_says_is_in_the_error_in_a_line_of_bounded_length() {
 }
 
 #[test]
-fn warnings_are_no_reason_for_a_failure() {
+fn warnings_and_errors_of_calls_before_are_no_reason_for_a_failure() {
     let Some(stage) = Stage::new() else { return };
     let tensorrt = stage.load().unwrap();
+    stage.tell("say=1:an error of a call that succeeds");
+    Runtime::new(&tensorrt).unwrap();
+    stage.tell_nothing();
     stage.tell("runtime=null");
     stage.tell("say=2:only a warning");
     let fault = Runtime::new(&tensorrt).unwrap_err();
