@@ -1,7 +1,16 @@
-//! The engine for NVIDIA devices. Built everywhere; nothing of CUDA or TensorRT is linked or needed to build it.
+//! The NVIDIA engine: our own CUDA kernels and TensorRT, opened at run time.
 //!
-//! [`kernels`] is the source of what runs on the device, and [`plan`] says which kernels run on which buffers for one image:
-//! pure data, so that the same plan runs on a device, on the host and in an interpreter of the compiled code.
+//! Nothing of NVIDIA is linked: this crate builds, and the command starts, on a machine without any of it. [`gate`] asks the
+//! CUDA driver first; only with the [`gate::Device`] that it gives can [`tensorrt`] be opened. [`plan_cache`] keeps what
+//! TensorRT builds for a network on one device.
+//!
+//! [`kernels`] is the source of what runs on the device beside the network, and [`plan`] says which kernels run on which buffers
+//! for one image: pure data, so that the same plan runs on a device, on the host and in an interpreter of the compiled code.
 
+pub mod gate;
 pub mod kernels;
+mod loader;
 pub mod plan;
+pub mod plan_cache;
+pub mod tensorrt;
+mod vendor_text;
