@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use contract::Uid;
+use dimse::EventReportRequest;
 use domain::Sop;
 
 use crate::encoding::{Encoding, Writer};
 use crate::request::sop;
 use crate::walk::{self, FAILED_SEQUENCE, REFERENCED_SEQUENCE, TRANSACTION_UID, uid};
-use crate::{CommitmentError, EVENT_FAILURES_EXIST, EVENT_SUCCESSFUL};
+use crate::{CommitmentError, EVENT_FAILURES_EXIST, EVENT_SUCCESSFUL, service};
 
 /// Failure Reason (0008,1197) (PS3.3 section C.14.1.1).
 pub mod reason {
@@ -51,6 +52,14 @@ impl Report {
     #[must_use]
     pub const fn event_type(&self) -> u16 {
         if self.failed.is_empty() { EVENT_SUCCESSFUL } else { EVENT_FAILURES_EXIST }
+    }
+
+    /// The command that the data set goes with.
+    #[must_use]
+    pub fn command(&self, message_id: u16) -> EventReportRequest {
+        let Sop { class: sop_class, instance: sop_instance } = service();
+        let event_type = self.event_type();
+        EventReportRequest { message_id, sop_class, sop_instance, event_type, has_data_set: true }
     }
 
     /// The data set's bytes. A sequence without an item is left out, as table J.3-2 asks.

@@ -1,11 +1,12 @@
 //! "Will you keep these?"
 
 use contract::Uid;
+use dimse::ActionRequest;
 use domain::Sop;
 
-use crate::CommitmentError;
 use crate::encoding::{Encoding, Writer};
 use crate::walk::{self, REFERENCED_SEQUENCE, Reference, TRANSACTION_UID, uid};
+use crate::{ACTION_REQUEST, CommitmentError, service};
 
 /// The data set of N-ACTION, action type 1 (PS3.4 table J.3-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// The command that the data set goes with.
+    #[must_use]
+    pub fn command(&self, message_id: u16) -> ActionRequest {
+        let Sop { class: sop_class, instance: sop_instance } = service();
+        ActionRequest { message_id, sop_class, sop_instance, action_type: ACTION_REQUEST, has_data_set: true }
+    }
+
     /// The data set's bytes.
     #[must_use]
     pub fn to_bytes(&self, encoding: Encoding) -> Vec<u8> {

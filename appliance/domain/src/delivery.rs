@@ -98,6 +98,12 @@ impl DeliveryState {
         !matches!(self, Self::Delivered { .. } | Self::Standby | Self::Replaced { .. })
     }
 
+    /// Did the destination take it, without having said yet that it keeps it?
+    #[must_use]
+    pub const fn is_uncommitted(&self) -> bool {
+        matches!(self, Self::Stored { .. } | Self::Committing { .. })
+    }
+
     /// When the device does something about it by itself.
     #[must_use]
     pub const fn next_at(&self) -> Option<UnixMillis> {

@@ -1,5 +1,8 @@
 //! What became of one image.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use contract::geometry::{Extent, Point};
 use contract::manifest::ModelLabel;
 use contract::{Digest, Geometry, InstanceAttributes, OperatingPoint, PatientStudy, Target, Threshold};

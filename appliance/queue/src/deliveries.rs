@@ -75,16 +75,16 @@ impl Queue {
         jitter: f64,
         now: UnixMillis,
     ) -> Result<Delivery, QueueError> {
-        self.change(id, |delivery, backups| match attempt {
-            Attempt::NotAccepted { why } if !backups.is_empty() => {
-                let replaced = delivery.after(Attempt::Replaced { why }, policy, jitter, now);
-                let is_replaced = matches!(replaced.state, DeliveryState::Replaced { .. });
-                let next = backups.iter().filter_map(|(_, backup)| backup.choice).map(|choice| choice.rank).min();
-                let called = backups.into_iter().filter(|(_, backup)| backup.choice.map(|choice| choice.rank) == next);
-                let called = called.map(|(sequence, backup)| (sequence, backup.called_in(now)));
-                (replaced, called.filter(|_| is_replaced).collect())
+        self.change(id, |index, delivery| match attempt {
+            Attempt::NotAccepted { why } => {
+                let next = self.next_kind(index, delivery)?;
+                let attempt = if next.is_empty() { Attempt::NotAccepted { why } } else { Attempt::Replaced { why } };
+                // Another object of the same kind may have called them in already.
+                let standing_by = next.into_iter().filter(|(_, backup)| backup.state == DeliveryState::Standby);
+                let called = standing_by.map(|(sequence, backup)| (sequence, backup.called_in(now)));
+                Ok((delivery.after(attempt, policy, jitter, now), called.collect()))
             }
-            attempt => (delivery.after(attempt, policy, jitter, now), Vec::new()),
+            attempt => Ok((delivery.after(attempt, policy, jitter, now), Vec::new())),
         })
     }
 
@@ -100,7 +100,7 @@ impl Queue {
         jitter: f64,
         now: UnixMillis,
     ) -> Result<Delivery, QueueError> {
-        self.change(id, |delivery, _| (delivery.after_commitment(said, policy, jitter, now), Vec::new()))
+        self.change(id, |_, delivery| Ok((delivery.after_commitment(said, policy, jitter, now), Vec::new())))
     }
 
     /// Makes a delivery due at once, also one that is parked.
@@ -108,22 +108,21 @@ impl Queue {
     /// # Errors
     /// [`QueueError::Unknown`].
     pub fn retry(&self, id: &DeliveryId, now: UnixMillis) -> Result<Delivery, QueueError> {
-        self.change(id, |delivery, _| (delivery.retried(now), Vec::new()))
+        self.change(id, |_, delivery| Ok((delivery.retried(now), Vec::new())))
     }
 
-    /// Changes one delivery, and with it others of its study, in one atomic step. `change` is given those that stand behind
-    /// it in its choice of kinds.
+    /// Changes one delivery, and with it others of its study, in one atomic step.
     fn change(
         &self,
         id: &DeliveryId,
-        change: impl FnOnce(&Delivery, Vec<(u64, Delivery)>) -> (Delivery, Vec<(u64, Delivery)>),
+        change: impl FnOnce(&Index, &Delivery) -> Result<(Delivery, Vec<(u64, Delivery)>), QueueError>,
     ) -> Result<Delivery, QueueError> {
         let changed = {
             let mut index = self.lock()?;
             let sequence = self.shared.rows.get(rows::delivery_name_row(id))?.ok_or(QueueError::Unknown)?;
             let sequence = rows::sequence_value(&sequence)?;
             let standing = self.delivery_at(sequence)?;
-            let (changed, others) = change(&standing, self.backups(&index, &standing)?);
+            let (changed, others) = change(&index, &standing)?;
             if changed != standing {
                 let mut batch = sled::Batch::default();
                 let rows: Vec<(u64, &Delivery)> =
@@ -143,14 +142,18 @@ impl Queue {
         Ok(changed)
     }
 
-    /// The deliveries that stand behind `delivery` in its choice of kinds.
-    fn backups(&self, index: &Index, delivery: &Delivery) -> Result<Vec<(u64, Delivery)>, QueueError> {
+    /// The deliveries of the kind that comes next after that of `delivery` in its choice.
+    fn next_kind(&self, index: &Index, delivery: &Delivery) -> Result<Vec<(u64, Delivery)>, QueueError> {
         let Some(study) = index.studies.get(&delivery.study).filter(|_| delivery.choice.is_some()) else {
             return Ok(Vec::new());
         };
         let read = |sequence: &u64| self.delivery_at(*sequence).map(|other| (*sequence, other));
-        let others: Result<Vec<_>, _> = study.deliveries.iter().map(read).collect();
-        Ok(others?.into_iter().filter(|(_, other)| delivery.is_backed_by(other)).collect())
+        let mut behind = study.deliveries.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        behind.retain(|(_, other)| delivery.is_backed_by(other));
+        let rank = |(_, other): &(u64, Delivery)| other.choice.map(|choice| choice.rank);
+        let next = behind.iter().filter_map(rank).min();
+        behind.retain(|other| rank(other) == next);
+        Ok(behind)
     }
 
     /// The deliveries whose state passes `filter`, at most `limit`, the oldest first.

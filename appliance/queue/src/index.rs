@@ -166,10 +166,8 @@ impl Index {
 
     /// What `destination` took and is to be asked about, and when.
     pub(crate) fn uncommitted(&self, destination: &DestinationName) -> impl Iterator<Item = (u64, UnixMillis)> {
-        self.pending_for(destination).filter_map(|(sequence, pending)| match pending.state {
-            DeliveryState::Stored { at } | DeliveryState::Committing { until: at, .. } => Some((sequence, at)),
-            _ => None,
-        })
+        let uncommitted = self.pending_for(destination).filter(|(_, pending)| pending.state.is_uncommitted());
+        uncommitted.filter_map(|(sequence, pending)| Some((sequence, pending.state.next_at()?)))
     }
 
     /// What was asked about by `transaction`.
@@ -202,9 +200,7 @@ impl Index {
             studies: self.studies.len(),
             studies_open: self.studies.values().filter(|study| study.is_open()).count(),
             deliveries_due: count(|state| matches!(state, DeliveryState::Due { .. })),
-            deliveries_uncommitted: count(|state| {
-                matches!(state, DeliveryState::Stored { .. } | DeliveryState::Committing { .. })
-            }),
+            deliveries_uncommitted: count(DeliveryState::is_uncommitted),
             deliveries_parked: count(|state| matches!(state, DeliveryState::Parked { .. })),
             deliveries_delivered: self.delivered,
         }

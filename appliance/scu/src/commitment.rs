@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use commitment::{ACTION_REQUEST, CommitmentError, Encoding, INSTANCES_MAX, Report, Request, service};
+use commitment::{CommitmentError, Encoding, INSTANCES_MAX, Report, Request, service};
 use contract::transfer_syntax::IMPLICIT_LE;
 use dicom_ul::association::Association as _;
 use dicom_ul::pdu::PDataValueType;
-use dimse::{ActionRequest, EventReportRequest, Message, Status, sop_class};
+use dimse::{EventReportRequest, Message, Status, sop_class};
 use tokio::time::{Instant, timeout_at};
 
 use crate::association::Role;
@@ -49,14 +49,8 @@ impl Association {
             return Err(ScuError::TooManyInstances);
         }
         let context = self.context(sop_class::STORAGE_COMMITMENT, IMPLICIT_LE).ok_or(ScuError::NoCommitment)?;
-        let (message_id, service) = (self.message_id(), service());
-        let command = ActionRequest {
-            message_id,
-            sop_class: service.class,
-            sop_instance: service.instance,
-            action_type: ACTION_REQUEST,
-            has_data_set: true,
-        };
+        let message_id = self.message_id();
+        let command = request.command(message_id);
         self.send(context, PDataValueType::Command, true, command.to_bytes()).await?;
         let data = request.to_bytes(ENCODING);
         self.data(context, &data[..], data.len() as u64).await?;
@@ -176,14 +170,8 @@ impl Association {
         if !self.inner.requestor_roles_for(sop_class::STORAGE_COMMITMENT).scp {
             return Err(ScuError::NoCommitment);
         }
-        let (message_id, service) = (self.message_id(), service());
-        let command = EventReportRequest {
-            message_id,
-            sop_class: service.class,
-            sop_instance: service.instance,
-            event_type: report.event_type(),
-            has_data_set: true,
-        };
+        let message_id = self.message_id();
+        let command = report.command(message_id);
         self.send(context, PDataValueType::Command, true, command.to_bytes()).await?;
         let data = report.to_bytes(ENCODING);
         self.data(context, &data[..], data.len() as u64).await?;

@@ -20,4 +20,4 @@ pub use association::Association;
 pub use commitment::report_commitment;
 pub use error::ScuError;
 pub use object::Object;
-pub use peer::{Peer, PeerError, Timeouts};
+pub use peer::{Peer, PeerError, Timeouts, is_host_and_port};

@@ -38,9 +38,15 @@ impl Peer {
     /// Is the address a host and a port?
     #[must_use]
     pub fn has_valid_address(&self) -> bool {
-        let parts = self.address.rsplit_once(':');
-        parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+        is_host_and_port(&self.address)
     }
+}
+
+/// Is `text` a host and a port, `host:port` with a port from 1 on?
+#[must_use]
+pub fn is_host_and_port(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 impl fmt::Display for Peer {

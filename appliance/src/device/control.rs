@@ -161,9 +161,9 @@ impl Answerer {
         for delivery in self.queue.deliveries(DeliveryState::is_open, usize::MAX)? {
             let name = delivery.destination.as_str();
             let status = found.entry(name.to_owned()).or_insert_with(|| empty(name));
-            match delivery.state {
+            match &delivery.state {
                 DeliveryState::Parked { .. } => status.parked += 1,
-                DeliveryState::Stored { .. } | DeliveryState::Committing { .. } => status.uncommitted += 1,
+                state if state.is_uncommitted() => status.uncommitted += 1,
                 _ => status.due += 1,
             }
             status.last_error = delivery.last_error.or(status.last_error.take());

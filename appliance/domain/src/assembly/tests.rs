@@ -1,9 +1,9 @@
-use contract::geometry::{Extent, Rectangle};
-use contract::{Digest, Geometry, ModelLabel, Runs, Uid};
+use contract::{Digest, Uid};
 
 use super::*;
 use crate::eligibility::ImplantPolicy;
-use crate::findings::{Cam, ImageTimings, ModelId};
+use crate::findings::ImageTimings;
+use crate::findings::testing::finding;
 use crate::report::EXPECTED_VIEWS;
 use crate::{AeTitle, FailureReason, ImageFinding, ReceivedInstance, ResultKind, Sop, StoredFile};
 
@@ -42,33 +42,8 @@ fn record(number: usize, at: u64, outcome: Option<InstanceOutcome>) -> InstanceR
 }
 
 fn scored(side: Laterality, view: View, score: f64) -> Option<InstanceOutcome> {
-    let extent = Extent { rows: 1, columns: 1 };
-    Some(InstanceOutcome::Scored(Box::new(ImageFinding {
-        laterality: side,
-        view,
-        score,
-        logit: 0.0,
-        calibrated_probability: None,
-        operating_points: Vec::new(),
-        peak: None,
-        cam: Cam { extent, values: vec![0.0] },
-        geometry: Geometry {
-            original: extent,
-            kept_rows: Runs::all(1),
-            kept_columns: Runs::all(1),
-            input: extent,
-            placed: Rectangle { top: 0, left: 0, rows: 1, columns: 1 },
-        },
-        model: ModelId {
-            name: "model".into(),
-            version: "1".into(),
-            label: ModelLabel::Untrained,
-            network: Digest::of(b"n"),
-            preprocess: Digest::of(b"p"),
-        },
-        engine: "tract".into(),
-        timings: ImageTimings { network_ms: score, ..ImageTimings::default() },
-    })))
+    let timings = ImageTimings { network_ms: score, ..ImageTimings::default() };
+    Some(InstanceOutcome::Scored(Box::new(ImageFinding { timings, ..finding(side, view, score) })))
 }
 
 fn four_views(at: u64) -> Vec<InstanceRecord> {

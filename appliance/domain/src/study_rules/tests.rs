@@ -1,9 +1,7 @@
-use contract::geometry::{Extent, Rectangle};
-use contract::{CodedConcept, Digest, Geometry, KeyObjects, ModelLabel, Runs};
+use contract::{CodedConcept, KeyObjects};
 
 use super::*;
-use crate::ImageFinding;
-use crate::findings::{Cam, ImageTimings, ModelId};
+use crate::findings::testing::finding;
 
 /// An instance of a made-up study.
 #[derive(Clone)]
@@ -18,39 +16,16 @@ fn uid(number: u32) -> Uid {
 }
 
 fn scored(number: u32, laterality: Laterality, view: View) -> Image {
-    let extent = Extent { rows: 1, columns: 1 };
-    let finding = ImageFinding {
-        laterality,
-        view,
-        score: 0.5,
-        logit: 0.0,
-        calibrated_probability: None,
-        operating_points: Vec::new(),
-        peak: None,
-        cam: Cam { extent, values: vec![0.0] },
-        geometry: Geometry {
-            original: extent,
-            kept_rows: Runs::all(1),
-            kept_columns: Runs::all(1),
-            input: extent,
-            placed: Rectangle { top: 0, left: 0, rows: 1, columns: 1 },
-        },
-        model: ModelId {
-            name: "model".into(),
-            version: "1".into(),
-            label: ModelLabel::Untrained,
-            network: Digest::of(b"n"),
-            preprocess: Digest::of(b"p"),
-        },
-        engine: "tract".into(),
-        timings: ImageTimings::default(),
-    };
     let attributes = InstanceAttributes {
         modality: Some("MG".into()),
         image_laterality: Some(laterality.letter().into()),
         ..InstanceAttributes::default()
     };
-    Image { key: InstanceKey(uid(number)), attributes, outcome: InstanceOutcome::Scored(Box::new(finding)) }
+    Image {
+        key: InstanceKey(uid(number)),
+        attributes,
+        outcome: InstanceOutcome::Scored(Box::new(finding(laterality, view, 0.5))),
+    }
 }
 
 fn excluded(number: u32, reason: ExclusionReason, side: Option<&str>) -> Image {

@@ -4,12 +4,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use commitment::{Encoding, Report, Request, service};
+use commitment::{Encoding, Report, Request};
 use contract::Uid;
 use contract::transfer_syntax::{EXPLICIT_LE, IMPLICIT_LE};
 use dicom_ul::association::server::{ServerAssociation, ServerAssociationOptions};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
-use dimse::{EventReportRequest, Message, Request as Command, Status, sop_class};
+use dimse::{Message, Request as Command, Status, sop_class};
 
 /// What it answers to a request for commitment.
 pub struct Answer {
@@ -78,15 +78,7 @@ fn serve(stream: TcpStream, classes: &[&str], seen: &Mutex<Seen>, script: &mut S
                 seen.lock().unwrap().asked.push(asked);
                 send(&mut association, context, PDataValueType::Command, request.response(answer.status));
                 if let Some(report) = answer.report {
-                    let service = service();
-                    let event = EventReportRequest {
-                        message_id: 1,
-                        sop_class: service.class,
-                        sop_instance: service.instance,
-                        event_type: report.event_type(),
-                        has_data_set: true,
-                    };
-                    send(&mut association, context, PDataValueType::Command, event.to_bytes());
+                    send(&mut association, context, PDataValueType::Command, report.command(1).to_bytes());
                     send(&mut association, context, PDataValueType::Data, report.to_bytes(Encoding::ImplicitLittle));
                 }
             }

@@ -119,6 +119,20 @@ fn the_next_kind_goes_where_one_is_not_accepted() {
 }
 
 #[test]
+fn a_kind_that_was_delivered_already_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, state, _) = open(folder.path());
+    // Two presentation states, or a page, which is delivered before the second state is tried.
+    let deliveries = hand_over(&queue, &state, 1, &[Some((0, 1)), Some((0, 0)), Some((0, 0))]);
+    settle(&queue, &deliveries[1], not_accepted());
+    settle(&queue, &deliveries[0], Attempt::Delivered);
+    let second = settle(&queue, &deliveries[2], not_accepted());
+    assert!(matches!(second.state, DeliveryState::Replaced { .. }), "the page went instead of it, too");
+    let counts = queue.counts().unwrap();
+    assert_eq!((counts.deliveries_due, counts.deliveries_delivered), (0, 1));
+}
+
+#[test]
 fn what_stands_by_holds_nothing_up_and_is_forgotten_with_its_study() {
     let folder = tempfile::tempdir().unwrap();
     let names = || std::fs::read_dir(folder.path().join("results")).map_or(0, Iterator::count);

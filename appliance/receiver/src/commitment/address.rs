@@ -21,9 +21,7 @@ impl ReportAddress {
     /// # Errors
     /// [`ReportAddressError`].
     pub fn parse(text: &str) -> Result<Self, ReportAddressError> {
-        let (host, port) = text.rsplit_once(':').ok_or(ReportAddressError)?;
-        let is_valid = !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0);
-        if is_valid { Ok(Self(text.to_owned())) } else { Err(ReportAddressError) }
+        if scu::is_host_and_port(text) { Ok(Self(text.to_owned())) } else { Err(ReportAddressError) }
     }
 
     /// The text.

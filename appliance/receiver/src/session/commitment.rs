@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use commitment::{Encoding, Report, Request};
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
-use dimse::{EventReportRequest, N_EVENT_REPORT_RQ, Response, Status};
+use dimse::{N_EVENT_REPORT_RQ, Response, Status};
 use tokio::time::{Instant, timeout};
 
 use super::{Progress, Session};
@@ -124,15 +124,7 @@ impl Session {
         self.report_elsewhere();
         let message_id = self.next_message_id;
         self.next_message_id = message_id.checked_add(1).unwrap_or(1);
-        let service = commitment::service();
-        let command = EventReportRequest {
-            message_id,
-            sop_class: service.class,
-            sop_instance: service.instance,
-            event_type: report.event_type(),
-            has_data_set: true,
-        };
-        let (command, data) = (command.to_bytes(), report.to_bytes(encoding));
+        let (command, data) = (report.command(message_id).to_bytes(), report.to_bytes(encoding));
         self.pending = Some(Pending { message_id, report, sent_at: Instant::now() });
         let sending = async {
             self.answer(association, context, command).await?;
