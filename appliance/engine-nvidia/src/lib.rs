@@ -7,10 +7,17 @@
 //! [`kernels`] is the source of what runs on the device beside the network, and [`plan`] says which kernels run on which buffers
 //! for one image: pure data, so that the same plan runs on a device, on the host and in an interpreter of the compiled code.
 
+mod engine;
 pub mod gate;
 pub mod kernels;
 mod loader;
 pub mod plan;
 pub mod plan_cache;
+mod settings;
+mod survey;
 pub mod tensorrt;
 mod vendor_text;
+
+pub use engine::{BuildReport, NvidiaEngine};
+pub use settings::{PlanBuilder, Settings};
+pub use survey::{Step, Survey};

@@ -59,6 +59,9 @@ pub enum EngineError {
     /// The network failed.
     #[error("network failed: {0}")]
     Run(String),
+    /// The device that runs the network is gone, or does not answer in time: the loaded model must not be used again.
+    #[error("the engine's device is lost: {0}")]
+    Lost(String),
 }
 
 /// What a network says of an input, before any check.
@@ -112,13 +115,13 @@ pub trait Loaded: Send {
     /// Preprocesses and runs one image.
     ///
     /// # Errors
-    /// [`EngineError`]; the model stays usable.
+    /// [`EngineError`]; the model stays usable but after [`EngineError::Lost`].
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError>;
 
     /// Runs the network alone on an input `[3, rows, columns]` of the spec's size, normalised as the spec has it: for
     /// golden vectors.
     ///
     /// # Errors
-    /// [`EngineError::Run`]; the model stays usable.
+    /// [`EngineError::Run`], after which the model stays usable; [`EngineError::Lost`].
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError>;
 }

@@ -50,6 +50,7 @@ impl ScoreFailure {
             Self::Engine(EngineError::Prepare(error)) => error.code(),
             Self::Engine(EngineError::Load(_)) => "engine_load_failed",
             Self::Engine(EngineError::Run(_)) => "engine_run_failed",
+            Self::Engine(EngineError::Lost(_)) => "engine_lost",
             Self::Panicked => "engine_panicked",
             Self::Output(fault) => fault.code(),
             Self::Heatmap(_) => "heatmap_failed",
