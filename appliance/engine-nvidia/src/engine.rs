@@ -1,11 +1,37 @@
 //! The engine: gate, kernels, plan and TensorRT put together behind [`inference::Engine`].
+//!
+//! One image: its samples are put into pinned memory, where the first kernel reads them; the kernels write the network's
+//! input into TensorRT's own buffer; the network answers; state, lists of kept rows and columns and the answers come back.
+//! All of it is queued on one stream at once and waited for once. An image that the kernels do not prepare
+//! ([`crate::plan::Unsupported`]) is prepared by `imaging::prepare`, in the same bits, and only run here.
 
-use std::time::Duration;
+mod network;
+mod opened;
+mod plan_process;
+mod readback;
+mod surveying;
+mod work;
 
+use std::time::{Duration, Instant};
+
+use contract::geometry::Extent;
+use contract::{INPUT_IMAGE, PreprocessSpec};
 use inference::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, Unavailable};
 
-use crate::settings::Settings;
+use crate::cuda::{CudaFault, Memory};
+use crate::plan::{self, Buffer};
+use crate::plan_cache::{L4tRelease, Obtained, Origin, Plan, PlanKey};
+use crate::settings::{PlanBuilder, Settings};
 use crate::survey::Survey;
+use crate::tensorrt::{self, BuildOptions, Builder, Built, Context, DataType, Direction, Runtime, TensorRtError};
+
+use network::LoadedNetwork;
+use opened::{Opened, load};
+pub use plan_process::read_model;
+use work::{OUTPUTS, Parts, Work};
+
+/// How long to wait for another process that builds.
+const BUILD_WAIT_MAX: Duration = Duration::from_secs(3_600);
 
 /// The NVIDIA engine. Nothing of NVIDIA is opened before it is asked to probe, to build or to load.
 #[derive(Debug, Clone)]
@@ -31,25 +57,83 @@ impl NvidiaEngine {
         Self { settings }
     }
 
-    /// Whether a CUDA driver's library is installed, usable or not. Opens nothing else and calls nothing.
+    /// Whether a CUDA driver's library is installed, usable or not. Calls nothing of it.
     #[must_use]
     pub fn is_driver_installed() -> bool {
-        todo!()
+        surveying::is_driver_installed()
     }
 
     /// Looks for everything that the engine needs, and says of each thing what was found.
     #[must_use]
     pub fn survey(&self) -> Survey {
-        todo!()
+        surveying::survey(&self.settings)
     }
 
     /// Obtains the plan of a model's network, from the cache or by building it as the settings say. Takes minutes.
     ///
     /// # Errors
-    /// [`EngineError::Load`].
+    /// [`EngineError::Load`]; [`EngineError::Lost`].
     pub fn build(&self, model: &ModelFiles) -> Result<BuildReport, EngineError> {
-        let _ = model;
-        todo!()
+        let begun = Instant::now();
+        let opened = Opened::open(&self.settings)?;
+        let key = self.key(&opened, model);
+        let obtained = self.obtain(&opened, &key, model)?;
+        Ok(BuildReport {
+            was_cached: matches!(obtained.origin, Origin::Cached),
+            took: begun.elapsed(),
+            plan_bytes: obtained.plan.bytes().len() as u64,
+        })
+    }
+
+    const fn options(&self) -> BuildOptions {
+        BuildOptions { precision: self.settings.precision, workspace_bytes: self.settings.workspace_bytes }
+    }
+
+    fn key(&self, opened: &Opened, model: &ModelFiles) -> PlanKey {
+        let shape = input_shape(model.manifest().preprocess);
+        let release = L4tRelease::of_this_machine();
+        PlanKey::new(model.network(), &opened.tensorrt, release, self.options(), &shape)
+    }
+
+    /// The plan, and where it is from.
+    fn obtain(&self, opened: &Opened, key: &PlanKey, model: &ModelFiles) -> Result<Obtained, EngineError> {
+        match &self.settings.builder {
+            PlanBuilder::Here => {
+                let build = |timing: Option<&_>| {
+                    tracing::info!("building the network for this GPU: this takes some minutes");
+                    let mut network = Builder::new(&opened.tensorrt)?.parse(model.network())?;
+                    network.fix_input(INPUT_IMAGE, &input_shape(model.manifest().preprocess))?;
+                    let built: Result<Built, TensorRtError> = network.build(&self.options(), timing);
+                    built
+                };
+                opened.cache.obtain(key, BUILD_WAIT_MAX, build).map_err(load)
+            }
+            PlanBuilder::Process { program, arguments } => {
+                if let Ok(Some(plan)) = opened.cache.load(key) {
+                    return Ok(Obtained { plan, origin: Origin::Cached });
+                }
+                plan_process::build(program, arguments, model)?;
+                let plan = opened.cache.load(key).map_err(load)?;
+                let plan = plan.ok_or_else(|| load("the builder ended and left no plan for this GPU"))?;
+                Ok(Obtained { plan, origin: Origin::Built { rejected: None, not_kept: None } })
+            }
+        }
+    }
+
+    /// TensorRT's engine of a model. A plan that TensorRT does not take is built once more.
+    fn engine(&self, opened: &Opened, model: &ModelFiles) -> Result<tensorrt::Engine, EngineError> {
+        let key = self.key(opened, model);
+        let deserialize = |plan: &Plan| Runtime::new(&opened.tensorrt)?.deserialize(plan);
+        let obtained = self.obtain(opened, &key, model)?;
+        match (deserialize(&obtained.plan), obtained.origin) {
+            (Ok(engine), _) => Ok(engine),
+            (Err(fault), Origin::Cached) => {
+                tracing::warn!("the plan in the cache is not taken and built again: {fault}");
+                opened.cache.discard(&key).map_err(load)?;
+                deserialize(&self.obtain(opened, &key, model)?.plan).map_err(load)
+            }
+            (Err(fault), Origin::Built { .. }) => Err(load(fault)),
+        }
     }
 }
 
@@ -59,11 +143,81 @@ impl Engine for NvidiaEngine {
     }
 
     fn probe(&self) -> Result<EngineInfo, Unavailable> {
-        todo!()
+        let opened = Opened::open(&self.settings).map_err(|error| Unavailable(words(error)))?;
+        let description = format!("{}, TensorRT {}", opened.device, opened.tensorrt.version());
+        Ok(EngineInfo { description })
     }
 
-    fn load(&self, _model: &ModelFiles) -> Result<Box<dyn Loaded>, EngineError> {
-        let _ = &self.settings;
-        todo!()
+    fn load(&self, model: &ModelFiles) -> Result<Box<dyn Loaded>, EngineError> {
+        let opened = Opened::open(&self.settings)?;
+        let spec = model.manifest().preprocess;
+        let cam = model.manifest().topology.cam_extent(spec.input);
+        let engine = self.engine(&opened, model)?;
+        let precision = input_precision(&engine, spec, cam).map_err(load)?;
+        let module = opened.kernels()?;
+        let mut context = engine.create_context().map_err(load)?;
+        let mut memory = Memory::default();
+        bind(&opened, &engine, &mut context, &mut memory)?;
+        let uses_graph = self.settings.uses_graph;
+        let gpu = opened.gpu;
+        let work = Work::new(Parts { spec, precision, cam, uses_graph, engine, context, memory, module, gpu });
+        Ok(Box::new(LoadedNetwork::new(work.map_err(lost_or_load)?)))
+    }
+}
+
+/// Takes memory for the network's input and outputs, and binds it.
+fn bind(
+    opened: &Opened,
+    engine: &tensorrt::Engine,
+    context: &mut Context,
+    memory: &mut Memory,
+) -> Result<(), EngineError> {
+    for (name, buffer) in [(INPUT_IMAGE, Buffer::Input)].into_iter().chain(OUTPUTS) {
+        let bytes = usize::try_from(engine.tensor(name).map_err(load)?.bytes()).map_err(load)?;
+        memory.ensure(&opened.gpu, buffer, bytes).map_err(lost_or_load)?;
+        context.bind(name, memory.device_memory(buffer).map_err(load)?).map_err(load)?;
+    }
+    Ok(())
+}
+
+/// Shape of the network's input.
+const fn input_shape(spec: PreprocessSpec) -> [u32; 4] {
+    [1, 3, spec.input.rows, spec.input.columns]
+}
+
+/// What the input's numbers are, of an engine that has the tensors of our networks and no others.
+fn input_precision(engine: &tensorrt::Engine, spec: PreprocessSpec, cam: Extent) -> Result<plan::Precision, String> {
+    let sides = |sides: &[u32]| sides.iter().copied().map(u64::from).collect::<Vec<u64>>();
+    let input = engine.tensor(INPUT_IMAGE).map_err(|error| error.to_string())?;
+    if input.direction != Direction::Input || input.shape != sides(&input_shape(spec)) {
+        return Err(format!("the plan's input has the shape {:?}", input.shape));
+    }
+    let map = u64::from(cam.rows) * u64::from(cam.columns);
+    for ((name, _), count) in OUTPUTS.into_iter().zip([1, 1, map]) {
+        let output = engine.tensor(name).map_err(|error| error.to_string())?;
+        let elements: u64 = output.shape.iter().product();
+        if output.direction != Direction::Output || output.data_type != DataType::Float || elements != count {
+            return Err(format!("the plan's output {name} is not {count} numbers of 32 bits"));
+        }
+    }
+    if engine.tensors().len() != 1 + OUTPUTS.len() {
+        return Err(format!("the plan has {} inputs and outputs", engine.tensors().len()));
+    }
+    Ok(match input.data_type {
+        DataType::Half => plan::Precision::Half,
+        DataType::Float => plan::Precision::Single,
+    })
+}
+
+/// A fault while a model is loaded.
+fn lost_or_load(fault: CudaFault) -> EngineError {
+    if fault.is_lost() { EngineError::Lost(fault.to_string()) } else { load(fault) }
+}
+
+/// An error's reason without the words around it.
+fn words(error: EngineError) -> String {
+    match error {
+        EngineError::Load(reason) | EngineError::Lost(reason) | EngineError::Run(reason) => reason,
+        error @ EngineError::Prepare(_) => error.to_string(),
     }
 }

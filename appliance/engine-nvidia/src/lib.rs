@@ -7,10 +7,12 @@
 //! [`kernels`] is the source of what runs on the device beside the network, and [`plan`] says which kernels run on which buffers
 //! for one image: pure data, so that the same plan runs on a device, on the host and in an interpreter of the compiled code.
 
+mod cuda;
 mod engine;
 pub mod gate;
 pub mod kernels;
 mod loader;
+mod nvrtc;
 pub mod plan;
 pub mod plan_cache;
 mod settings;
@@ -18,6 +20,6 @@ mod survey;
 pub mod tensorrt;
 mod vendor_text;
 
-pub use engine::{BuildReport, NvidiaEngine};
+pub use engine::{BuildReport, NvidiaEngine, read_model};
 pub use settings::{PlanBuilder, Settings};
 pub use survey::{Step, Survey};

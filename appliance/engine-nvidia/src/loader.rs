@@ -31,6 +31,12 @@ pub(crate) unsafe fn open(path: &Path) -> Result<ManuallyDrop<Library>, OpenFaul
     })
 }
 
+/// Whether there is a library at `path`, or of the name `path`, sound or not. Its initialisers run if it is.
+pub(crate) fn is_installed(path: &Path) -> bool {
+    // SAFETY: the callers' libraries are NVIDIA's, trusted as the driver is.
+    !matches!(unsafe { open(path) }, Err(OpenFault::Absent))
+}
+
 /// The function `symbol`, or its name when it is not there.
 ///
 /// # Safety

@@ -122,6 +122,10 @@ pub enum Buffer {
     Plane,
     /// The network's input `[1, 3, input rows, input columns]` in the plan's precision: may be the engine's own buffer.
     Input,
+    /// The network's answer: the probability, a 32-bit float.
+    Probability,
+    /// The network's answer: the logit, a 32-bit float.
+    Logit,
     /// The network's answer: the class activation map, 32-bit floats, row by row.
     Map,
     /// The map in 0 to 1, above its threshold.

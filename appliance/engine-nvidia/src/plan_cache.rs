@@ -2,8 +2,8 @@
 //!
 //! A plan is code that TensorRT runs, and holds for one version of TensorRT on one kind of device. So a plan is loaded only
 //! when it was stored under exactly the key at hand, is whole by its digest, and lies in a folder that nobody else can
-//! write to. Whatever is otherwise is built again, and never loaded. The builder's timing cache lies beside it, with the
-//! same checks.
+//! write to. Whatever is otherwise is built again, and never loaded. The builder's timing cache and our own kernels, as NVRTC
+//! compiled them, lie beside it, with the same checks.
 
 mod folder;
 mod key;
@@ -17,9 +17,11 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use folder::FolderFault;
+pub(crate) use key::KernelsKey;
 pub use key::{L4tRelease, PlanKey};
 pub use record::RecordFault;
 
+use crate::nvrtc::CUBIN_BYTES_MAX;
 use crate::tensorrt::Built;
 use folder::{Folder, Found};
 use record::Kind;
@@ -30,6 +32,9 @@ pub const PLANS_MAX: usize = 4;
 /// Timing caches that are kept.
 pub const TIMING_CACHES_MAX: usize = 2;
 
+/// Compiled kernels that are kept.
+pub(crate) const KERNELS_MAX: usize = 2;
+
 /// Bytes of a plan: the network has 70 MB in single precision.
 pub const PLAN_BYTES_MAX: u64 = 1 << 29;
 
@@ -38,6 +43,7 @@ pub const TIMING_CACHE_BYTES_MAX: u64 = 1 << 26;
 
 const PLAN_ENDING: &str = ".plan";
 const TIMING_ENDING: &str = ".timing";
+const KERNELS_ENDING: &str = ".cubin";
 
 /// An engine as TensorRT serialises it, from a builder of this process or out of the cache.
 #[derive(Clone, PartialEq, Eq)]
@@ -220,6 +226,29 @@ impl PlanCache {
         self.folder.remove(&name(Kind::Plan, &key.digest()))
     }
 
+    /// The compiled kernels of `key`: from the cache, or else what `compile` makes, which is kept where it can be.
+    ///
+    /// # Errors
+    /// What `compile` returns.
+    pub(crate) fn obtain_kernels<E>(
+        &self,
+        key: &KernelsKey,
+        compile: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        let digest = key.digest();
+        match self.read(Kind::Kernels, &digest, CUBIN_BYTES_MAX as u64) {
+            Ok(Some(cubin)) => return Ok(cubin),
+            Ok(None) => {}
+            Err(rejected) => tracing::warn!("the compiled kernels in the cache are not used: {rejected}"),
+        }
+        let cubin = compile()?;
+        let kept = self.folder.keep_newest(KERNELS_ENDING, KERNELS_MAX - 1, &name(Kind::Kernels, &digest));
+        if let Err(fault) = kept.and_then(|()| self.store(Kind::Kernels, &digest, &cubin)) {
+            tracing::warn!("the compiled kernels are not kept: {fault}");
+        }
+        Ok(cubin)
+    }
+
     fn read(&self, kind: Kind, digest: &[u8; 32], bytes_max: u64) -> Result<Option<Vec<u8>>, Rejected> {
         let file_max = bytes_max + record::HEADER_BYTES as u64;
         match self.folder.read(&name(kind, digest), file_max) {
@@ -256,6 +285,7 @@ fn name(kind: Kind, digest: &[u8; 32]) -> String {
     let ending = match kind {
         Kind::Plan => PLAN_ENDING,
         Kind::TimingCache => TIMING_ENDING,
+        Kind::Kernels => KERNELS_ENDING,
     };
     format!("{start}{ending}")
 }

@@ -3,7 +3,7 @@
 /// One thing that the engine needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Its name, for people: `driver`, `device`, `kernel compiler`, `TensorRT`, `network parser`, `cache folder`.
+    /// Its name, for people: `GPU and driver`, `CUDA`, `kernel compiler`, `TensorRT`, `network parser`, `cache folder`.
     pub name: &'static str,
     /// What was found, or why it cannot be used, in words of a technician; `None` where a step before it failed.
     pub found: Option<Result<String, String>>,

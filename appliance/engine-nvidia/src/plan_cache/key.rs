@@ -6,7 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::gate::ComputeCapability;
+use crate::gate::{ComputeCapability, CudaVersion, Device};
+use crate::kernels;
 use crate::tensorrt::{BuildOptions, Precision, TensorRt, Version};
 use crate::vendor_text;
 
@@ -116,6 +117,45 @@ impl PlanKey {
         field(&mut hash, self.device_name.as_bytes());
         field(&mut hash, self.l4t_release.0.as_bytes());
         hash
+    }
+}
+
+/// What compiled kernels hold for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KernelsKey {
+    /// SHA-256 of source and options.
+    pub(crate) source: [u8; 32],
+    /// NVRTC's version.
+    pub(crate) compiler: CudaVersion,
+    /// The newest CUDA that the driver supports.
+    pub(crate) driver: CudaVersion,
+    /// The device's generation.
+    pub(crate) compute_capability: ComputeCapability,
+}
+
+impl KernelsKey {
+    /// The key of this software's kernels on `device`.
+    pub(crate) fn new(device: &Device, compiler: CudaVersion) -> Self {
+        let mut source = Sha256::new();
+        field(&mut source, kernels::SOURCE.as_bytes());
+        kernels::OPTIONS.iter().for_each(|option| field(&mut source, option.as_bytes()));
+        Self {
+            source: source.finalize().into(),
+            compiler,
+            driver: device.driver_version,
+            compute_capability: device.compute_capability,
+        }
+    }
+
+    /// SHA-256 of all fields.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        field(&mut hash, b"mamoru kernels 1");
+        field(&mut hash, &self.source);
+        field(&mut hash, self.compiler.to_string().as_bytes());
+        field(&mut hash, self.driver.to_string().as_bytes());
+        field(&mut hash, self.compute_capability.to_string().as_bytes());
+        hash.finalize().into()
     }
 }
 

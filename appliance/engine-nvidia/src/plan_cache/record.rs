@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Plan,
     /// A timing cache.
     TimingCache,
+    /// Our own kernels, compiled.
+    Kernels,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Plan => b"MMRPLAN1",
             Self::TimingCache => b"MMRTIME1",
+            Self::Kernels => b"MMRCUBN1",
         }
     }
 }

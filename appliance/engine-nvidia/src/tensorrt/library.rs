@@ -110,6 +110,14 @@ impl TensorRt {
         &self.0.nvinfer.name
     }
 
+    /// Looks for the ONNX parser, which only builds need, and says where it is.
+    ///
+    /// # Errors
+    /// [`TensorRtError::ParserMissing`], [`TensorRtError::Broken`], [`TensorRtError::SymbolMissing`].
+    pub fn find_parser(&self) -> Result<String, TensorRtError> {
+        self.parser_factory().map(|_| nvinfer::name_of(&self.0.search.parser(self.version().major)))
+    }
+
     pub(super) fn shim(&self) -> &Shim {
         &self.0.shim
     }

@@ -1,0 +1,106 @@
+//! A builder in a process of its own: what goes through its standard input, and how it is waited for.
+//!
+//! Input: the manifest's length as 8 bytes, little endian; the manifest as JSON; the network file up to the end. Settings are
+//! the caller's arguments. It ends with success when the plan is in the cache; else its last line of standard output is the
+//! reason. What it says on standard error goes where ours goes.
+
+use std::io::{self, Read, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use inference::{EngineError, ModelFiles};
+
+use super::opened::load;
+use crate::vendor_text;
+
+/// A build that takes longer has failed: on the smallest device it takes some minutes.
+const BUILD_MAX: Duration = Duration::from_secs(3_600);
+/// Between two looks whether it has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Bytes of a manifest.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a network.
+const NETWORK_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of the builder's answer.
+const ANSWER_BYTES_MAX: u64 = 1 << 16;
+
+/// Reads the model that [`super::NvidiaEngine`] gives to the process that builds its plan.
+///
+/// # Errors
+/// When the input is not of the form above, or the model's files do not belong together.
+pub fn read_model(mut input: impl Read) -> io::Result<ModelFiles> {
+    let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
+    let mut length = [0; 8];
+    input.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > MANIFEST_BYTES_MAX {
+        return Err(invalid("the manifest is too large"));
+    }
+    let mut manifest = vec![0; length as usize];
+    input.read_exact(&mut manifest)?;
+    let manifest = serde_json::from_slice(&manifest).map_err(|error| invalid(&error.to_string()))?;
+    let mut network = Vec::new();
+    input.take(NETWORK_BYTES_MAX + 1).read_to_end(&mut network)?;
+    if network.len() as u64 > NETWORK_BYTES_MAX {
+        return Err(invalid("the network is too large"));
+    }
+    ModelFiles::new(manifest, network).map_err(|error| invalid(&error.to_string()))
+}
+
+/// The form that [`read_model`] reads, up to the network.
+fn header(model: &ModelFiles) -> serde_json::Result<Vec<u8>> {
+    let manifest = serde_json::to_vec(model.manifest())?;
+    let mut header = (manifest.len() as u64).to_le_bytes().to_vec();
+    header.extend(manifest);
+    Ok(header)
+}
+
+/// Has `program` build the model's plan.
+///
+/// # Errors
+/// [`EngineError::Load`] with what it says, or how it ended.
+pub(super) fn build(program: &std::path::Path, arguments: &[String], model: &ModelFiles) -> Result<(), EngineError> {
+    let header = header(model).map_err(load)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| load(format!("the builder cannot be started: {error}")))?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let network = model.network();
+    let (status, answer) = thread::scope(|scope| {
+        scope.spawn(move || {
+            // A builder that ends before it has read everything says why.
+            let _ = input.map(|mut input| input.write_all(&header).and_then(|()| input.write_all(network)));
+        });
+        let answer = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = output.map(|output| output.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes));
+            bytes
+        });
+        let status = wait(&mut child);
+        (status, answer.join().unwrap_or_default())
+    });
+    let mut lines = answer.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let last = lines.next_back().map(vendor_text::line);
+    match status.map_err(|error| load(format!("the builder cannot be waited for: {error}")))? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(load(last.unwrap_or_else(|| format!("the builder ended without a word: {status}")))),
+        None => Err(load(format!("the builder was ended after {} minutes", BUILD_MAX.as_secs() / 60))),
+    }
+}
+
+/// Waits for the end; `None` when it had to be ended.
+fn wait(child: &mut Child) -> io::Result<Option<std::process::ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() > BUILD_MAX {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
