@@ -12,6 +12,7 @@ mod readback;
 mod surveying;
 mod work;
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use contract::geometry::Extent;
@@ -20,10 +21,12 @@ use inference::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, Unavailable
 
 use crate::cuda::{CudaFault, Memory};
 use crate::plan::{self, Buffer};
-use crate::plan_cache::{L4tRelease, Obtained, Origin, Plan, PlanKey};
+use crate::plan_cache::{L4tRelease, Obtained, Origin, Plan, PlanKey, TimingCache};
 use crate::settings::{PlanBuilder, Settings};
 use crate::survey::Survey;
-use crate::tensorrt::{self, BuildOptions, Builder, Built, Context, DataType, Direction, Runtime, TensorRtError};
+use crate::tensorrt::{
+    self, BuildOptions, Builder, Built, Context, DataType, Direction, Precision, Runtime, TensorRtError,
+};
 
 use network::LoadedNetwork;
 use opened::{Opened, load};
@@ -32,6 +35,16 @@ use work::{OUTPUTS, Parts, Work};
 
 /// How long to wait for another process that builds.
 const BUILD_WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+/// TensorRT's first major that computes in exactly the types of the file.
+const STRONGLY_TYPED_SINCE: u32 = 10;
+
+/// A model's network as it is built on a machine.
+struct Network<'a> {
+    onnx: Cow<'a, [u8]>,
+    shape: [u32; 4],
+    key: PlanKey,
+}
 
 /// The NVIDIA engine. Nothing of NVIDIA is opened before it is asked to probe, to build or to load.
 #[derive(Debug, Clone)]
@@ -76,8 +89,7 @@ impl NvidiaEngine {
     pub fn build(&self, model: &ModelFiles) -> Result<BuildReport, EngineError> {
         let begun = Instant::now();
         let opened = Opened::open(&self.settings)?;
-        let key = self.key(&opened, model);
-        let obtained = self.obtain(&opened, &key, model)?;
+        let obtained = self.obtain(&opened, &self.network(&opened, model)?, model)?;
         Ok(BuildReport {
             was_cached: matches!(obtained.origin, Origin::Cached),
             took: begun.elapsed(),
@@ -89,22 +101,29 @@ impl NvidiaEngine {
         BuildOptions { precision: self.settings.precision, workspace_bytes: self.settings.workspace_bytes }
     }
 
-    fn key(&self, opened: &Opened, model: &ModelFiles) -> PlanKey {
+    /// The network as it is built, and the key of its plan. From version 10 on TensorRT computes in the types of the file.
+    fn network<'a>(&self, opened: &Opened, model: &'a ModelFiles) -> Result<Network<'a>, EngineError> {
+        let is_typed = opened.tensorrt.version().major >= STRONGLY_TYPED_SINCE;
+        let onnx = match self.settings.precision {
+            Precision::Half if is_typed => Cow::Owned(export::to_half(model.network()).map_err(load)?),
+            Precision::Half | Precision::Single => Cow::Borrowed(model.network()),
+        };
         let shape = input_shape(model.manifest().preprocess);
         let release = L4tRelease::of_this_machine();
-        PlanKey::new(model.network(), &opened.tensorrt, release, self.options(), &shape)
+        let key = PlanKey::new(&onnx, &opened.tensorrt, release, self.options(), &shape);
+        Ok(Network { onnx, shape, key })
     }
 
     /// The plan, and where it is from.
-    fn obtain(&self, opened: &Opened, key: &PlanKey, model: &ModelFiles) -> Result<Obtained, EngineError> {
+    fn obtain(&self, opened: &Opened, network: &Network<'_>, model: &ModelFiles) -> Result<Obtained, EngineError> {
+        let key = &network.key;
         match &self.settings.builder {
             PlanBuilder::Here => {
-                let build = |timing: Option<&_>| {
+                let build = |timing: Option<&TimingCache>| -> Result<Built, TensorRtError> {
                     tracing::info!("building the network for this GPU: this takes some minutes");
-                    let mut network = Builder::new(&opened.tensorrt)?.parse(model.network())?;
-                    network.fix_input(INPUT_IMAGE, &input_shape(model.manifest().preprocess))?;
-                    let built: Result<Built, TensorRtError> = network.build(&self.options(), timing);
-                    built
+                    let mut parsed = Builder::new(&opened.tensorrt)?.parse(&network.onnx)?;
+                    parsed.fix_input(INPUT_IMAGE, &network.shape)?;
+                    parsed.build(&self.options(), timing)
                 };
                 opened.cache.obtain(key, BUILD_WAIT_MAX, build).map_err(load)
             }
@@ -122,15 +141,15 @@ impl NvidiaEngine {
 
     /// TensorRT's engine of a model. A plan that TensorRT does not take is built once more.
     fn engine(&self, opened: &Opened, model: &ModelFiles) -> Result<tensorrt::Engine, EngineError> {
-        let key = self.key(opened, model);
+        let network = self.network(opened, model)?;
         let deserialize = |plan: &Plan| Runtime::new(&opened.tensorrt)?.deserialize(plan);
-        let obtained = self.obtain(opened, &key, model)?;
+        let obtained = self.obtain(opened, &network, model)?;
         match (deserialize(&obtained.plan), obtained.origin) {
             (Ok(engine), _) => Ok(engine),
             (Err(fault), Origin::Cached) => {
                 tracing::warn!("the plan in the cache is not taken and built again: {fault}");
-                opened.cache.discard(&key).map_err(load)?;
-                deserialize(&self.obtain(opened, &key, model)?.plan).map_err(load)
+                opened.cache.discard(&network.key).map_err(load)?;
+                deserialize(&self.obtain(opened, &network, model)?.plan).map_err(load)
             }
             (Err(fault), Origin::Built { .. }) => Err(load(fault)),
         }

@@ -1,6 +1,7 @@
 //! Opening a library at run time and finding its functions. Unsafe code: the dynamic loader.
 #![allow(unsafe_code)]
 
+use std::error::Error as _;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
@@ -26,7 +27,9 @@ pub(crate) unsafe fn open(path: &Path) -> Result<ManuallyDrop<Library>, OpenFaul
     // SAFETY: the caller's promise.
     let opened = unsafe { Library::new(path) };
     opened.map(ManuallyDrop::new).map_err(|error| {
-        let reason = vendor_text::line(error.to_string().as_bytes());
+        // The loader's own words are the error's source.
+        let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let reason = vendor_text::line(words.as_bytes());
         if is_absent(path, &reason) { OpenFault::Absent } else { OpenFault::Broken(reason) }
     })
 }

@@ -104,3 +104,57 @@ fn wait(child: &mut Child) -> io::Result<Option<std::process::ExitStatus>> {
         thread::sleep(LOOK_AGAIN);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A model whose network is larger than what a pipe holds.
+    fn model() -> ModelFiles {
+        let (topology, spec) = inference::conformance::small_model();
+        let (mut manifest, _) = export::untrained_model(&topology, spec).unwrap();
+        let network = vec![7; 1 << 18];
+        manifest.network = contract::Digest::of(&network);
+        ModelFiles::new(manifest, network).unwrap()
+    }
+
+    fn built_by(script: &str) -> Result<(), String> {
+        let arguments = ["-c".to_owned(), script.to_owned()];
+        build(Path::new("sh"), &arguments, &model()).map_err(super::super::words)
+    }
+
+    #[test]
+    fn what_is_given_is_what_is_read() {
+        let model = model();
+        let mut input = header(&model).unwrap();
+        input.extend(model.network());
+        let read = read_model(input.as_slice()).unwrap();
+        assert_eq!((read.manifest(), read.network()), (model.manifest(), model.network()));
+        for cut in [0, 7, 8, 100, input.len() - 1] {
+            assert!(read_model(&input[..cut]).is_err(), "{cut}");
+        }
+        input[7] = 1;
+        assert_eq!(read_model(input.as_slice()).unwrap_err().to_string(), "the manifest is too large");
+    }
+
+    #[test]
+    fn a_builder_gets_the_whole_model_and_its_success_is_success() {
+        let length = header(&model()).unwrap().len() + model().network().len();
+        assert_eq!(built_by(&format!("test $(wc -c) -eq {length}")), Ok(()));
+    }
+
+    #[test]
+    fn the_last_line_of_a_builder_that_fails_is_the_reason() {
+        assert_eq!(built_by("cat > /dev/null; echo one; echo no memory left; exit 3"), Err("no memory left".into()));
+        assert_eq!(built_by("cat > /dev/null; exit 3"), Err("the builder ended without a word: exit status: 3".into()));
+    }
+
+    #[test]
+    fn a_builder_that_reads_nothing_or_is_killed_costs_nothing_else() {
+        assert_eq!(built_by("echo cannot start; exit 1"), Err("cannot start".into()));
+        assert_eq!(built_by("kill -9 $$"), Err("the builder ended without a word: signal: 9 (SIGKILL)".into()));
+        let missing = build(Path::new("/no/such/builder"), &[], &model()).unwrap_err();
+        assert!(super::super::words(missing).starts_with("the builder cannot be started"));
+    }
+}
