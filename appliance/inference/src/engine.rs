@@ -5,6 +5,8 @@ use domain::findings::Cam;
 use imaging::{DecodedImage, PrepareError};
 use thiserror::Error;
 
+use crate::cam::CamSurface;
+
 /// A model whose network file is known to be the manifest's.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
@@ -86,6 +88,9 @@ pub struct RawOutputs {
     pub cam: Cam,
     /// From the map to the original image.
     pub geometry: Geometry,
+    /// The map over the image at [`crate::heatmap::extent`], where the engine makes it: the same bits as
+    /// [`CamSurface::of`].
+    pub surface: Option<CamSurface>,
     /// Milliseconds of preprocessing.
     pub preprocess_ms: f64,
     /// Milliseconds of the network.

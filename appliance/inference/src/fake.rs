@@ -8,9 +8,11 @@ use contract::{Aggregation, CONTRACT_VERSION, Digest, PreprocessSpec};
 use domain::findings::Cam;
 use imaging::{DecodedImage, prepare};
 
+use crate::cam::CamSurface;
 use crate::checks::sigmoid;
 use crate::conformance::{small_model, test_image};
 use crate::engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
+use crate::heatmap;
 
 /// The only network file that the fake loads.
 const NETWORK: &[u8] = b"a network of the fake engine";
@@ -32,6 +34,7 @@ pub(crate) enum Fault {
     WrongProbability,
     WrongMap,
     WrongShape,
+    WrongSurface,
     Drifts,
     RefusalsLeaveTraces,
     LoadsDiffer,
@@ -120,7 +123,21 @@ impl Loaded for LoadedFake {
         }
         let input = input?;
         let NetworkOutputs { probability, logit, cam } = self.run(&input.tensor)?;
-        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms: 0.0, network_ms: 0.0 })
+        let extent = heatmap::extent(input.geometry.original);
+        // A map that is cut has none.
+        let mut surface = (self.fault != Fault::WrongShape).then(|| CamSurface::of(&cam, &input.geometry, extent));
+        if let Some(surface) = surface.as_mut().filter(|_| self.fault == Fault::WrongSurface) {
+            surface.values[0] += 0.5;
+        }
+        Ok(RawOutputs {
+            probability,
+            logit,
+            cam,
+            geometry: input.geometry,
+            surface,
+            preprocess_ms: 0.0,
+            network_ms: 0.0,
+        })
     }
 
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {

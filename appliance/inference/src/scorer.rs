@@ -120,7 +120,7 @@ impl Scorer {
         check(&outputs, self.cam)?;
         check_map(&outputs, self.bias)?;
         let start = Instant::now();
-        let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry)?;
+        let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry, outputs.surface.as_ref())?;
         Ok(Scored { outputs, heatmap_png, render_ms: start.elapsed().as_secs_f64() * 1e3 })
     }
 

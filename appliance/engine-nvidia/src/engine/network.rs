@@ -60,7 +60,8 @@ impl Loaded for LoadedNetwork {
                 let begun = Instant::now();
                 let NetworkOutputs { probability, logit, cam } = work.run(&input.tensor)?;
                 let network_ms = begun.elapsed().as_secs_f64() * 1e3;
-                Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms, network_ms })
+                let geometry = input.geometry;
+                Ok(RawOutputs { probability, logit, cam, geometry, surface: None, preprocess_ms, network_ms })
             }
         })
     }
