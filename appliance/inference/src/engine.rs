@@ -97,6 +97,15 @@ pub struct RawOutputs {
     pub network_ms: f64,
 }
 
+/// What a loaded model is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// 32-bit floats, as where it was trained.
+    Single,
+    /// 16-bit floats, as far as the engine finds them faster.
+    Half,
+}
+
 /// A way to run networks.
 pub trait Engine: Send + Sync {
     /// Its name in every result, for example `tract`.
@@ -117,6 +126,11 @@ pub trait Engine: Send + Sync {
 
 /// A model that is ready to run. Used by one thread at a time.
 pub trait Loaded: Send {
+    /// What it is computed in: golden vectors are compared accordingly.
+    fn arithmetic(&self) -> Arithmetic {
+        Arithmetic::Single
+    }
+
     /// Preprocesses and runs one image.
     ///
     /// # Errors

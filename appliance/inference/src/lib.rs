@@ -15,6 +15,8 @@ pub mod heatmap;
 mod scorer;
 
 pub use checks::OutputFault;
-pub use engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
+pub use engine::{
+    Arithmetic, Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable,
+};
 pub use golden::GoldenFault;
 pub use scorer::{ScoreFailure, Scored, Scorer};
