@@ -1,7 +1,7 @@
 //! An engine without a network, for tests of what surrounds an engine. It breaks one rule on demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use contract::manifest::{Manifest, ModelLabel};
 use contract::{Aggregation, CONTRACT_VERSION, Digest, PreprocessSpec};
@@ -44,19 +44,26 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) loads: AtomicU32,
+    /// Is the device gone just now?
+    pub(crate) is_gone: AtomicBool,
     images: AtomicU32,
     refusals: AtomicU32,
 }
 
 #[derive(Debug)]
 pub(crate) struct FakeEngine {
+    name: &'static str,
     fault: Fault,
     pub(crate) counts: Arc<Counts>,
 }
 
 impl FakeEngine {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, counts: Arc::default() }
+        Self::named("fake", fault)
+    }
+
+    pub(crate) fn named(name: &'static str, fault: Fault) -> Self {
+        Self { name, fault, counts: Arc::default() }
     }
 }
 
@@ -81,7 +88,7 @@ pub(crate) fn fake_model() -> ModelFiles {
 
 impl Engine for FakeEngine {
     fn name(&self) -> &'static str {
-        "fake"
+        self.name
     }
 
     fn probe(&self) -> Result<EngineInfo, Unavailable> {
@@ -98,6 +105,9 @@ impl Engine for FakeEngine {
             if self.fault != Fault::LoadAcceptsAnything {
                 return Err(EngineError::Load("not the fake's network".into()));
             }
+        }
+        if self.counts.is_gone.load(Ordering::Relaxed) {
+            return Err(EngineError::Load("no device".into()));
         }
         let load = self.counts.loads.fetch_add(1, Ordering::Relaxed);
         let spec = model.manifest().preprocess;
@@ -141,6 +151,9 @@ impl Loaded for LoadedFake {
     }
 
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {
+        if self.counts.is_gone.load(Ordering::Relaxed) {
+            return Err(EngineError::Lost("it fell off the bus".into()));
+        }
         let number = self.counts.images.fetch_add(1, Ordering::Relaxed);
         match self.fault {
             Fault::AnalyzePanicsOnce if number == 1 => panic!("as the test wants it"),
