@@ -19,8 +19,19 @@ pub const FUNCTION_LINES_MAX: usize = 70;
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
 /// What else than Rust is source: scripts are tracked with and without an ending.
-const SOURCES: [&str; 10] =
-    [".rs", ".py", ".sh", ".cu", ".cpp", ".h", "/run", "/fetch-mammograms", "/fetch-tensorrt", "/shim/build"];
+const SOURCES: [&str; 11] = [
+    ".rs",
+    ".py",
+    ".sh",
+    ".cu",
+    ".cpp",
+    ".h",
+    "/run",
+    "/fetch-mammograms",
+    "/fetch-tensorrt",
+    "/shim/build",
+    "/doubles/build",
+];
 
 /// Folders that belong to one machine or user.
 const MACHINE_FOLDERS: [&str; 3] = [concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/ro", "ot/")];

@@ -1,9 +1,7 @@
-//! The doubles: compiled once from the sources beside this file, and staged in a folder of its own for each test.
+//! The doubles, staged in a folder of its own for each test.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,68 +10,11 @@ use engine_nvidia::gate::{self, Device};
 use engine_nvidia::tensorrt::{Search, TensorRt, TensorRtError};
 use tempfile::TempDir;
 
-/// Flags of all doubles: their functions ignore most of what they are given.
-const FLAGS: [&str; 9] = [
-    "-std=c++17",
-    "-O0",
-    "-fPIC",
-    "-shared",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wno-unused-parameter",
-    "-Wno-deprecated-declarations",
-];
+pub use crate::making::{fetched, has_compiler, headers, not_run};
+use crate::making::{has, make};
 
-/// Says once that tests cannot run here, and why; `tests/run` collects these lines. Past the capture of what tests print.
-pub fn not_run(what: &str) {
-    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what.into()) {
-        let _ = writeln!(std::io::stderr(), "\nnot run: {what}");
-    }
-}
-
-fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tensorrt/doubles")
-}
-
-/// Where `tests/fetch-tensorrt` puts things.
-pub fn fetched(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tensorrt").join(name);
-    folder.is_dir().then_some(folder)
-}
-
-/// The headers of a major: 11 are fetched, others are given by path.
-pub fn headers(major: u32) -> Option<PathBuf> {
-    let given = std::env::var_os(format!("TENSORRT_HEADERS_{major}")).map(PathBuf::from);
-    given.or_else(|| fetched("headers").filter(|_| major == 11))
-}
-
-pub fn has_compiler() -> bool {
-    has("g++")
-}
-
-fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-/// Runs a command that must succeed.
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Compiles a double to `folder/name`, whole or not at all: another test program may be doing the same.
-fn compile(folder: &Path, source: &str, name: &str, includes: &[&Path]) {
-    let part = folder.join(format!("{name}.{}", std::process::id()));
-    let mut command = Command::new("g++");
-    command.args(FLAGS).arg("-I").arg(sources());
-    for include in includes {
-        command.arg("-isystem").arg(include);
-    }
-    run(command.arg(sources().join(source)).arg("-o").arg(&part).args(["-ldl", "-pthread"]));
-    fs::rename(part, folder.join(name)).unwrap();
-}
+/// Told to all of a stage: there is no device behind TensorRT here, and its files are no ONNX files.
+const ALWAYS: &str = "alone=1\nparse=any\n";
 
 /// Makes a folder of libraries once in this test program.
 fn once(name: &str, place: &OnceLock<PathBuf>, make: impl FnOnce(&Path)) -> PathBuf {
@@ -88,28 +29,18 @@ fn once(name: &str, place: &OnceLock<PathBuf>, make: impl FnOnce(&Path)) -> Path
     made.clone()
 }
 
-/// The double of the driver.
+/// The double of the driver, which is not taken for this machine's own.
 fn driver() -> PathBuf {
     static DRIVER: OnceLock<PathBuf> = OnceLock::new();
-    once("tensorrt-driver", &DRIVER, |folder| compile(folder, "libcuda.cpp", "libcuda_double.so", &[]))
+    let made = DRIVER.get_or_init(|| make("tensorrt-driver", &[("DOUBLES", "cuda"), ("SONAME", "no")], 11));
+    made.clone()
 }
 
 /// Shim, TensorRT and parser of a major, from its headers; `place` is another for each set of headers.
 fn libraries(place: usize, major: u32, headers: &Path) -> PathBuf {
-    static LIBRARIES: [OnceLock<PathBuf>; 12] = [const { OnceLock::new() }; 12];
-    once(&format!("tensorrt-{place}"), &LIBRARIES[place], |folder| {
-        run(shim_build(headers).arg(folder));
-        let generated = folder.join(format!("generated.{}", std::process::id()));
-        fs::create_dir_all(&generated).unwrap();
-        let generator = sources().join("generate.py");
-        run(Command::new("python3").arg(generator).arg(headers).arg(generated.join("unexpected.h")));
-        // What other majors' headers have of CUDA is the two types that are in the fetched one's.
-        let cuda = fetched("headers").unwrap_or_else(|| headers.into());
-        let includes = [generated.as_path(), headers, cuda.as_path()];
-        compile(folder, "libnvinfer.cpp", &format!("libnvinfer.so.{major}"), &includes);
-        compile(folder, "libnvonnxparser.cpp", &format!("libnvonnxparser.so.{major}"), &includes);
-        fs::remove_dir_all(generated).unwrap();
-    })
+    let variable = format!("TENSORRT_HEADERS_{major}");
+    let variables = [("DOUBLES", "tensorrt"), (variable.as_str(), headers.to_str().unwrap())];
+    make(&format!("tensorrt-{place}"), &variables, major)
 }
 
 /// `shim/build` with the headers of a folder.
@@ -135,7 +66,8 @@ impl Stage {
             return None;
         }
         let stage = Self { folder: tempfile::tempdir().unwrap(), told: Mutex::default(), major: 0 };
-        fs::copy(driver().join("libcuda_double.so"), stage.path("libcuda_double.so")).unwrap();
+        stage.tell_nothing();
+        fs::copy(driver().join("libcuda.so.1"), stage.path("libcuda_double.so")).unwrap();
         Some(stage)
     }
 
@@ -204,13 +136,13 @@ impl Stage {
     pub fn tell(&self, line: &str) {
         let mut told = self.told.lock().unwrap();
         writeln!(told, "{line}").unwrap();
-        fs::write(self.path("told"), told.as_str()).unwrap();
+        fs::write(self.path("told"), format!("{told}{ALWAYS}")).unwrap();
     }
 
     /// Takes back all that was told.
     pub fn tell_nothing(&self) {
         self.told.lock().unwrap().clear();
-        fs::write(self.path("told"), "").unwrap();
+        fs::write(self.path("told"), ALWAYS).unwrap();
     }
 
     /// What the doubles were called for so far.

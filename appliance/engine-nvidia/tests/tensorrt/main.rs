@@ -8,4 +8,6 @@ mod doubles;
 mod gate;
 mod lean;
 mod loading;
+#[path = "../doubles/making.rs"]
+mod making;
 mod running;

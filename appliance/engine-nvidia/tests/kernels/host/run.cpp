@@ -2,63 +2,21 @@
 // is how lanes run (fibers.h or threads.h), KERNELS the source. Each buffer is memory of its own, of exactly its size.
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include MACHINE
-
-#include KERNELS
-
-struct Slot {
-    uint64_t bits;
-};
-
-template <class T> static T argument(const Slot& slot) {
-    T value;
-    std::memcpy(&value, &slot.bits, sizeof value);
-    return value;
-}
-
-using Arguments = std::vector<Slot>;
-
-template <class... P, size_t... I>
-static bool call_with(void (*kernel)(P...), const Arguments& slots, Dimensions grid, Dimensions block,
-                      std::index_sequence<I...>) {
-    if (slots.size() != sizeof...(P)) {
-        std::fprintf(stderr, "%zu arguments, not %zu\n", slots.size(), sizeof...(P));
-        return false;
-    }
-    return launch(grid, block, [&] { kernel(argument<P>(slots[I])...); });
-}
-
-template <class... P> static bool call(void (*kernel)(P...), const Arguments& slots, Dimensions grid, Dimensions block) {
-    return call_with(kernel, slots, grid, block, std::index_sequence_for<P...>{});
-}
-
-#define ENTRY(name) \
-    if (kernel == #name) return call(name, slots, grid, block)
+#include "table.h"
 
 static bool run(const std::string& kernel, const Arguments& slots, Dimensions grid, Dimensions block) {
-    ENTRY(reset);
-    ENTRY(survey);
-    ENTRY(grey_table);
-    ENTRY(keep_occupied);
-    ENTRY(keep_all);
-    ENTRY(cell_means);
-    ENTRY(keep_largest);
-    ENTRY(resize_taps);
-    ENTRY(resize);
-    ENTRY(contrast_limits);
-    ENTRY(write_input_float);
-    ENTRY(write_input_half);
-    ENTRY(cam_threshold);
-    ENTRY(cam_axes);
-    ENTRY(cam_surface);
-    std::fprintf(stderr, "no kernel\n");
-    return false;
+    auto found = entries().find(kernel);
+    if (found == entries().end()) {
+        std::fprintf(stderr, "no kernel\n");
+        return false;
+    }
+    if (slots.size() != found->second.parameters.size()) {
+        std::fprintf(stderr, "%zu arguments, not %zu\n", slots.size(), found->second.parameters.size());
+        return false;
+    }
+    return found->second.run(slots, grid, block);
 }
 
 template <class T> static T read() {

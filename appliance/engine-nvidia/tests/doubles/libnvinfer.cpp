@@ -1,4 +1,6 @@
-// A double of TensorRT: builds "plans" that say how they were built, and "engines" of them that copy bytes.
+// A double of TensorRT: builds "plans" that say how they were built, and "engines" of them that run on the driver's double:
+// as a function of the input that is given away in `libnvinfer/network.h`, or as a process at a socket says. Shapes and types
+// are those of the network.
 //
 // Told:
 //   version, build           what the library says of itself
@@ -9,6 +11,8 @@
 //   plan                     damaged
 //   type, format, location, rank, tensors, open_shape    what the engine says of its tensors; tensors also: unexpected
 //   bind, enqueue            false
+//   alone=1                  there is no driver: memory is the test's own, and a run copies the input's first bytes
+//   bias, network            of the function, and the socket
 //   say                      severity:text, said when a runtime is made; \n and \e in it are a newline and an escape
 //   thread                   the same from another thread
 #include <cinttypes>
@@ -18,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "libnvinfer/network.h"
 #include "unexpected.h"
 
 using namespace nvinfer1;
@@ -143,14 +148,44 @@ public:
     }
 };
 
+// What a plan says of `key`.
+std::string word(std::string const& plan, std::string const& key) {
+    std::size_t const at = plan.find(" " + key + "=");
+    std::size_t const start = at + key.size() + 2;
+    return at == std::string::npos ? "" : plan.substr(start, plan.find(' ', start) - start);
+}
+
+// Sides that are written with an x between.
+std::vector<long> sides(std::string const& text) {
+    std::vector<long> found;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (at == 0 || text[at - 1] == 'x') {
+            found.push_back(std::strtol(text.c_str() + at, nullptr, 10));
+        }
+    }
+    return found;
+}
+
+bool is_alone() {
+    return told_number("alone", 0) != 0;
+}
+
+// Bytes of an execution context on the device.
+constexpr long kContextBytes = 4096;
+
 class Context final : public UnexpectedExecutionContext {
 public:
-    ~Context() noexcept override { heard("~Context"); }
+    explicit Context(network::Shape shape) : mShape(shape) {}
+    ~Context() noexcept override {
+        heard("~Context");
+        if (!is_alone()) {
+            network::driver().reserve(-kContextBytes);
+        }
+    }
     bool setTensorAddress(char const* name, void* data) noexcept override {
         mBound[name] = data;
         return told("bind") != "false";
     }
-    // Copies the first bytes of the input to each output.
     bool enqueueV3(cudaStream_t stream) noexcept override {
         char line[64];
         std::snprintf(line, sizeof line, "enqueue %#" PRIxPTR, reinterpret_cast<std::uintptr_t>(stream));
@@ -159,22 +194,51 @@ public:
             log(ILogger::Severity::kERROR, "a double does not run");
             return false;
         }
-        for (auto const& [name, data] : mBound) {
-            if (name != "image") {
-                std::memcpy(data, mBound.at("image"), 2);
+        if (is_alone()) {
+            for (auto const& [name, data] : mBound) {
+                if (name != "image") {
+                    std::memcpy(data, mBound.at("image"), 2);
+                }
             }
+            return true;
         }
-        return true;
+        bool const is_recording = network::driver().is_recording(stream) != 0;
+        if (is_recording && !mHasRun) {
+            log(ILogger::Severity::kERROR, "the first run of a context is recorded");
+            heard("fault: the first run of a context is recorded");
+            return false;
+        }
+        network::Run const run{mShape, mBound.at("image"), mBound.at("probability"), mBound.at("logit"), mBound.at("cam")};
+        int const code = network::queue(stream, run);
+        if (code != 0) {
+            log(ILogger::Severity::kERROR, "a double does not run: CUDA error " + std::to_string(code));
+        }
+        mHasRun = mHasRun || (code == 0 && !is_recording);
+        return code == 0;
     }
 
 private:
+    network::Shape mShape;
     std::map<std::string, void*> mBound;
+    bool mHasRun = false;
 };
 
 char const* const kNames[] = {"image", "probability", "logit", "cam"};
 
 class Engine final : public UnexpectedCudaEngine {
 public:
+    explicit Engine(std::string const& plan) {
+        std::vector<long> const image = sides(word(plan, "shape")), map = sides(word(plan, "map"));
+        if (image.size() == 4) {
+            mShape.rows = image[2];
+            mShape.columns = image[3];
+        }
+        if (map.size() == 2) {
+            mShape.map_rows = map[0];
+            mShape.map_columns = map[1];
+        }
+        mShape.is_half = word(plan, "type") != "1";
+    }
     ~Engine() noexcept override { heard("~Engine"); }
     std::int32_t getNbIOTensors() const noexcept override {
         if (told("tensors") == "unexpected") {
@@ -189,7 +253,8 @@ public:
         return std::strcmp(name, "image") == 0 ? TensorIOMode::kINPUT : TensorIOMode::kOUTPUT;
     }
     DataType getTensorDataType(char const* name) const noexcept override {
-        return std::strcmp(name, "image") == 0 ? static_cast<DataType>(told_number("type", 1)) : DataType::kFLOAT;
+        bool const is_image = std::strcmp(name, "image") == 0;
+        return is_image ? static_cast<DataType>(told_number("type", mShape.is_half ? 1 : 0)) : DataType::kFLOAT;
     }
     TensorFormat getTensorFormat(char const*) const noexcept override {
         return static_cast<TensorFormat>(told_number("format", 0));
@@ -199,18 +264,39 @@ public:
     }
     Dims getTensorShape(char const* name) const noexcept override {
         if (std::strcmp(name, "image") == 0) {
-            return Dims{4, {told_number("open_shape", 0) ? -1 : 1, 3, 8, 4}};
+            return shape(4, told_number("open_shape", 0) ? -1 : 1, 3, mShape.rows, mShape.columns);
         }
-        return std::strcmp(name, "cam") == 0 ? Dims{static_cast<std::int32_t>(told_number("rank", 4)), {1, 1, 2, 1}}
-                                             : Dims{2, {1, 1}};
+        bool const is_map = std::strcmp(name, "cam") == 0;
+        return is_map ? shape(told_number("rank", 4), 1, 1, told_number("map_rows", mShape.map_rows), mShape.map_columns)
+                      : shape(2, 1, 1, 0, 0);
     }
 #if NV_TENSORRT_MAJOR == 8
     IExecutionContext* createExecutionContext() noexcept override {
 #else
     IExecutionContext* createExecutionContext(ExecutionContextAllocationStrategy) noexcept override {
 #endif
-        return unless_told("context", static_cast<IExecutionContext*>(new Context));
+        if (told("context").empty() && !is_alone() && network::driver().reserve(kContextBytes) != 0) {
+            log(ILogger::Severity::kERROR, "a double has no memory for a context");
+            return nullptr;
+        }
+        network::Shape run = mShape;
+        run.is_half = told_number("type", mShape.is_half ? 1 : 0) != 0;
+        return told("context").empty() ? static_cast<IExecutionContext*>(new Context(run))
+                                       : unless_told("context", static_cast<IExecutionContext*>(nullptr));
     }
+
+private:
+    static Dims shape(long rank, long first, long second, long third, long fourth) {
+        Dims dims{};
+        dims.nbDims = static_cast<std::int32_t>(rank);
+        long const all[4] = {first, second, third, fourth};
+        for (int axis = 0; axis < 4; ++axis) {
+            dims.d[axis] = static_cast<std::remove_reference_t<decltype(dims.d[0])>>(all[axis]);
+        }
+        return dims;
+    }
+
+    network::Shape mShape;
 };
 
 class Runtime final : public UnexpectedRuntime {
@@ -225,7 +311,7 @@ public:
             log(ILogger::Severity::kERROR, "magic tag does not match");
             return nullptr;
         }
-        return unless_told("engine", static_cast<ICudaEngine*>(new Engine));
+        return unless_told("engine", static_cast<ICudaEngine*>(new Engine({static_cast<char const*>(plan), bytes})));
     }
 };
 
