@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod control;
 mod device;
+mod engine;
 mod exit_code;
 mod logging;
 mod model;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
         }
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Conformance => commands::print_conformance(),
+        Command::Engine(arguments) => commands::engine::run(&arguments),
+        Command::PlanWorker(arguments) => commands::plan_worker::run(&arguments),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };
     match result {

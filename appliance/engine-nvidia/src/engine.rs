@@ -180,7 +180,7 @@ impl Engine for NvidiaEngine {
         let uses_graph = self.settings.uses_graph;
         let gpu = opened.gpu;
         let work = Work::new(Parts { spec, precision, cam, uses_graph, engine, context, memory, module, gpu });
-        Ok(Box::new(LoadedNetwork::new(work.map_err(lost_or_load)?)))
+        Ok(Box::new(LoadedNetwork::new(work.map_err(lost_or_load)?, self.settings.precision)))
     }
 }
 

@@ -9,28 +9,35 @@ use crate::commands::config::open_model;
 use crate::commands::{print_json, runtime, stop_signal};
 use crate::config::{Config, ConfigErrors};
 use crate::device::Device;
+use crate::engine::{Assembled, assemble};
 use crate::exit_code::Exit;
 use crate::logging;
+use crate::model::ModelError;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. The CPU engine is ready before anybody can send; the NVIDIA engine, for which a plan may have
+/// to be built first, is made ready while images are received already.
 ///
 /// # Errors
 /// [`ConfigErrors`] for a configuration or a model that cannot be used. When the device cannot be started, or did not stop in time.
 pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
-    let config = Config::load(arguments.config.as_deref())?;
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.engine = arguments.engine.over(config.engine)?;
     logging::start(config.log);
-    let loaded = open_model(&config)?.ready(config.engine.threads);
-    let scorer = loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let Assembled { mut scorer, board, choice } = assemble(open_model(&config)?, &config.engine, &config.state_dir)?;
+    if choice.is_soon_ready() {
+        scorer.prepare().map_err(|error| ConfigErrors(vec![format!("model: {}", ModelError::from(error))]))?;
+    }
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {
-        let device = Device::start(config, scorer, false).await?;
+        let device = Device::start(config, (scorer, board), false).await?;
         let facts = &device.facts;
         if arguments.json {
             print_json(&json!({
                 "ready": true,
                 "listen": facts.address.to_string(),
                 "ae_title": facts.ae_title,
-                "engine": facts.engine,
+                "engine": facts.board.engine(),
+                "engine_health": facts.board.status(),
                 "model": facts.model,
                 "notice": results::NOTICE,
             }))?;

@@ -109,6 +109,7 @@ impl Gpu {
     /// # Errors
     /// What went wrong in that work; [`CudaFault::Silent`] when it is not done in time.
     pub(crate) fn wait(&self, mark: &Mark) -> Result<(), CudaFault> {
+        self.bind()?;
         let begun = Instant::now();
         loop {
             if mark.0.try_is_complete().map_err(CudaFault::of("run"))? {

@@ -3,20 +3,26 @@
 use std::time::Instant;
 
 use imaging::{DecodedImage, prepare};
-use inference::{EngineError, Loaded, NetworkOutputs, RawOutputs};
+use inference::{Arithmetic, EngineError, Loaded, NetworkOutputs, RawOutputs};
 
 use super::work::Work;
 use crate::plan::plan;
+use crate::tensorrt::Precision;
 
 /// A loaded network. Once its device is lost, all it has there is left as it is: to free it could wait for ever.
 pub(super) struct LoadedNetwork {
+    arithmetic: Arithmetic,
     /// `None` when the device is lost.
     work: Option<Work>,
 }
 
 impl LoadedNetwork {
-    pub(super) const fn new(work: Work) -> Self {
-        Self { work: Some(work) }
+    pub(super) const fn new(work: Work, precision: Precision) -> Self {
+        let arithmetic = match precision {
+            Precision::Half => Arithmetic::Half,
+            Precision::Single => Arithmetic::Single,
+        };
+        Self { arithmetic, work: Some(work) }
     }
 
     /// Does something with the device, and finds out whether it is still there when that fails.
@@ -49,6 +55,10 @@ impl Drop for LoadedNetwork {
 }
 
 impl Loaded for LoadedNetwork {
+    fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError> {
         let begun = Instant::now();
         self.attempt(|work| match plan(&work.spec, image.header(), work.precision) {
@@ -60,7 +70,8 @@ impl Loaded for LoadedNetwork {
                 let begun = Instant::now();
                 let NetworkOutputs { probability, logit, cam } = work.run(&input.tensor)?;
                 let network_ms = begun.elapsed().as_secs_f64() * 1e3;
-                Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms, network_ms })
+                let geometry = input.geometry;
+                Ok(RawOutputs { probability, logit, cam, geometry, surface: None, preprocess_ms, network_ms })
             }
         })
     }

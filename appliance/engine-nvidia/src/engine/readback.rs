@@ -5,6 +5,7 @@ use std::ops::Range;
 use contract::geometry::Extent;
 use domain::findings::Cam;
 use inference::NetworkOutputs;
+use inference::cam::CamSurface;
 
 use crate::cuda::Pinned;
 use crate::kernels::{SIDE_MAX, state};
@@ -25,9 +26,14 @@ pub(super) const PROBABILITY: usize = KEPT_COLUMNS + LIST_BYTES;
 pub(super) const LOGIT: usize = PROBABILITY + WORD;
 pub(super) const MAP: usize = LOGIT + WORD;
 
-/// Bytes of everything, with a map of `cam`.
-pub(super) const fn length(cam: Extent) -> usize {
+/// Where the map over the image begins.
+pub(super) const fn surface(cam: Extent) -> usize {
     MAP + map_bytes(cam)
+}
+
+/// Bytes of everything, with a map of `cam` and one over the image of `surface`.
+pub(super) const fn length(cam: Extent, surface: Extent) -> usize {
+    self::surface(cam) + map_bytes(surface)
 }
 
 /// Bytes of a map.
@@ -64,6 +70,13 @@ pub(super) fn outputs(pinned: &Pinned, cam: Extent) -> NetworkOutputs {
     let one = |start: usize| floats(start..start + WORD).next().unwrap_or(f32::NAN);
     let values = floats(MAP..MAP + map_bytes(cam)).collect();
     NetworkOutputs { probability: one(PROBABILITY), logit: one(LOGIT), cam: Cam { extent: cam, values } }
+}
+
+/// The map over the image.
+pub(super) fn surface_values(pinned: &Pinned, cam: Extent, extent: Extent) -> CamSurface {
+    let start = surface(cam);
+    let values = words(pinned, start..start + map_bytes(extent)).into_iter().map(f32::from_bits).collect();
+    CamSurface { extent, values }
 }
 
 /// The 32-bit words of a range; none where it is not there.

@@ -11,12 +11,12 @@ use contract::geometry::Extent;
 use contract::{OUTPUT_CAM, OUTPUT_LOGIT, OUTPUT_PROBABILITY, PreprocessSpec};
 use half::f16;
 use imaging::DecodedImage;
-use inference::{EngineError, NetworkOutputs, RawOutputs};
+use inference::{EngineError, NetworkOutputs, RawOutputs, heatmap};
 
 use super::opened::run;
 use super::readback::{self, Lists};
 use crate::cuda::{CudaFault, Gpu, Graph, Mark, Memory, Module, Pinned, Recording};
-use crate::plan::{Buffer, Launch, OutcomeError, Plan, Precision};
+use crate::plan::{Buffer, Launch, OutcomeError, Plan, Precision, Stage};
 use crate::tensorrt::{Context, Engine};
 
 /// Where samples begin in the pinned memory for input: behind the values of 16-bit samples.
@@ -27,9 +27,32 @@ const GRAPHS_MAX: usize = 4;
 pub(super) const OUTPUTS: [(&str, Buffer); 3] =
     [(OUTPUT_PROBABILITY, Buffer::Probability), (OUTPUT_LOGIT, Buffer::Logit), (OUTPUT_CAM, Buffer::Map)];
 
+/// What one image is to be done with, all launches of it known.
+struct Image<'a> {
+    plan: &'a Plan,
+    rows: u32,
+    columns: u32,
+    /// The map over the image, where the kernels make it.
+    surface: Option<(Stage, Extent)>,
+}
+
+impl<'a> Image<'a> {
+    fn new(image: &DecodedImage, plan: &'a Plan, cam: Extent) -> Self {
+        let (rows, columns) = (image.header().rows, image.header().columns);
+        let extent = heatmap::extent(Extent { rows, columns });
+        let surface = plan.surface(cam, extent).map(|stage| (stage, extent)).ok();
+        Self { plan, rows, columns, surface }
+    }
+
+    /// All launches: before the network, and after it.
+    fn launches(&self) -> [&[Launch]; 2] {
+        [&self.plan.stage.launches, self.surface.as_ref().map_or(&[], |(stage, _)| &stage.launches)]
+    }
+}
+
 /// A graph and what it was recorded for.
 struct Recorded {
-    launches: Vec<Launch>,
+    launches: [Vec<Launch>; 2],
     graph: Graph,
 }
 
@@ -73,7 +96,7 @@ impl Work {
         let Parts { spec, precision, cam, uses_graph, engine, context, memory, module, gpu } = parts;
         let marks = [gpu.mark()?, gpu.mark()?, gpu.mark()?];
         let input = Pinned::new(&gpu, SAMPLES)?;
-        let output = Pinned::new(&gpu, readback::length(cam))?;
+        let output = Pinned::new(&gpu, readback::length(cam, Extent { rows: 0, columns: 0 }))?;
         Ok(Self {
             spec,
             precision,
@@ -102,15 +125,15 @@ impl Work {
     /// Prepares and runs one image.
     pub(super) fn analyze(&mut self, image: &DecodedImage, plan: &Plan) -> Result<RawOutputs, EngineError> {
         let begun = Instant::now();
-        self.take_in(image, plan).map_err(run)?;
+        let work = Image::new(image, plan, self.cam);
+        self.take_in(image, &work).map_err(run)?;
         let host_ms = begun.elapsed().as_secs_f64() * 1e3;
         let begun = Instant::now();
-        let was_graph = self.queue_image(image, plan)?;
+        let was_graph = self.queue_image(&work)?;
         self.gpu.wait(&self.marks[2]).map_err(run)?;
         self.has_run = true;
         let device_ms = begun.elapsed().as_secs_f64() * 1e3;
-        let (rows, columns) = (image.header().rows, image.header().columns);
-        let lists = Lists::read(&self.output, rows, columns);
+        let lists = Lists::read(&self.output, work.rows, work.columns);
         let geometry = plan.geometry(&lists.words()).map_err(|error| match error {
             OutcomeError::Prepare(error) => EngineError::Prepare(error),
             OutcomeError::Inconsistent => EngineError::Run(error.to_string()),
@@ -119,24 +142,30 @@ impl Work {
         let prepare_ms =
             if was_graph { 0.0 } else { self.gpu.milliseconds(&self.marks[0], &self.marks[1]).map_err(run)? };
         let NetworkOutputs { probability, logit, cam } = readback::outputs(&self.output, self.cam);
+        let surface = work.surface.map(|(_, extent)| readback::surface_values(&self.output, self.cam, extent));
         let (preprocess_ms, network_ms) = (host_ms + prepare_ms, (device_ms - prepare_ms).max(0.0));
-        Ok(RawOutputs { probability, logit, cam, geometry, preprocess_ms, network_ms })
+        Ok(RawOutputs { probability, logit, cam, geometry, surface, preprocess_ms, network_ms })
     }
 
     /// Puts samples and values where the device reads them, and makes sure of the buffers.
-    fn take_in(&mut self, image: &DecodedImage, plan: &Plan) -> Result<(), CudaFault> {
-        let bytes = SAMPLES + size_of_val(image.samples());
-        if self.input.length() < bytes {
-            self.input = Pinned::new(&self.gpu, bytes)?;
-            self.graphs.clear();
-        }
+    fn take_in(&mut self, image: &DecodedImage, work: &Image<'_>) -> Result<(), CudaFault> {
+        self.ensure_input(SAMPLES + size_of_val(image.samples()))?;
         self.memory.place(Buffer::Values, self.input.address());
         self.memory.place(Buffer::Image, self.input.address() + SAMPLES as u64);
-        if self.memory.ensure_stage(&self.gpu, &plan.stage)? {
+        let mut has_moved = self.memory.ensure_stage(&self.gpu, &work.plan.stage)?;
+        if let Some((stage, extent)) = &work.surface {
+            has_moved |= self.memory.ensure_stage(&self.gpu, stage)?;
+            let bytes = readback::length(self.cam, *extent);
+            if self.output.length() < bytes {
+                self.output = Pinned::new(&self.gpu, bytes)?;
+                has_moved = true;
+            }
+        }
+        if has_moved {
             self.graphs.clear();
         }
         let (values, samples) = self.input.bytes_mut().split_at_mut(SAMPLES);
-        for (target, value) in values.as_chunks_mut().0.iter_mut().zip(&plan.values) {
+        for (target, value) in values.as_chunks_mut().0.iter_mut().zip(&work.plan.values) {
             *target = value.to_le_bytes();
         }
         for (target, sample) in samples.as_chunks_mut().0.iter_mut().zip(image.samples()) {
@@ -145,12 +174,19 @@ impl Work {
         Ok(())
     }
 
+    /// Makes sure of `bytes` of pinned memory for input.
+    fn ensure_input(&mut self, bytes: usize) -> Result<(), CudaFault> {
+        if self.input.length() < bytes {
+            self.input = Pinned::new(&self.gpu, bytes)?;
+            self.graphs.clear();
+        }
+        Ok(())
+    }
+
     /// Queues everything for one image, up to the last mark; says whether as a graph.
-    fn queue_image(&mut self, image: &DecodedImage, plan: &Plan) -> Result<bool, EngineError> {
-        let (rows, columns) = (image.header().rows, image.header().columns);
-        let launches = &plan.stage.launches;
+    fn queue_image(&mut self, work: &Image<'_>) -> Result<bool, EngineError> {
         if self.uses_graph && self.has_run {
-            match self.queue_graph(launches, rows, columns) {
+            match self.queue_graph(work) {
                 Ok(()) => return Ok(true),
                 Err(lost @ EngineError::Lost(_)) => return Err(lost),
                 Err(fault) => {
@@ -161,20 +197,20 @@ impl Work {
             }
         }
         self.gpu.record(&self.marks[0]).map_err(run)?;
-        self.queue_launches(launches).map_err(run)?;
+        self.queue_launches(work.launches()[0]).map_err(run)?;
         self.gpu.record(&self.marks[1]).map_err(run)?;
-        self.queue_network()?;
-        self.queue_lists(rows, columns).map_err(run)?;
+        self.queue_rest(work)?;
         self.gpu.record(&self.marks[2]).map_err(run)?;
         Ok(false)
     }
 
     /// Queues the same as one graph, which is recorded when it is new.
-    fn queue_graph(&mut self, launches: &[Launch], rows: u32, columns: u32) -> Result<(), EngineError> {
-        let known = self.graphs.iter().position(|recorded| recorded.launches == launches);
+    fn queue_graph(&mut self, work: &Image<'_>) -> Result<(), EngineError> {
+        let launches = work.launches();
+        let known = self.graphs.iter().position(|recorded| launches == recorded.launches.each_ref().map(Vec::as_slice));
         let mut recorded = match known {
             Some(index) => self.graphs.remove(index),
-            None => Recorded { launches: launches.to_vec(), graph: self.record_graph(launches, rows, columns)? },
+            None => Recorded { launches: launches.map(<[_]>::to_vec), graph: self.record_graph(work)? },
         };
         // SAFETY: the memory is that of the recording: where a buffer moves, all recordings go.
         let launched = unsafe { recorded.graph.launch() };
@@ -184,14 +220,19 @@ impl Work {
         launched.and_then(|()| self.gpu.record(&self.marks[2])).map_err(run)
     }
 
-    fn record_graph(&mut self, launches: &[Launch], rows: u32, columns: u32) -> Result<Graph, EngineError> {
-        self.gpu.bind().map_err(run)?;
+    fn record_graph(&mut self, work: &Image<'_>) -> Result<Graph, EngineError> {
         let recording = Recording::begin(&self.gpu).map_err(run)?;
-        let queued = self.queue_launches(launches).map_err(run);
-        let queued = queued.and_then(|()| self.queue_network());
-        let queued = queued.and_then(|()| self.queue_lists(rows, columns).map_err(run));
+        let queued = self.queue_launches(work.launches()[0]).map_err(run);
+        let queued = queued.and_then(|()| self.queue_rest(work));
         let graph = recording.end(&self.gpu).map_err(run);
         queued.and(graph)
+    }
+
+    /// Queues what comes after the preparation.
+    fn queue_rest(&mut self, work: &Image<'_>) -> Result<(), EngineError> {
+        self.queue_network()?;
+        self.queue_launches(work.launches()[1]).map_err(run)?;
+        self.queue_copies(work).map_err(run)
     }
 
     fn queue_launches(&self, launches: &[Launch]) -> Result<(), CudaFault> {
@@ -216,15 +257,18 @@ impl Work {
         answers.into_iter().try_for_each(|answer| self.queue_copy(answer)).map_err(run)
     }
 
-    /// Queues the copies of what the geometry is made of.
-    fn queue_lists(&mut self, rows: u32, columns: u32) -> Result<(), CudaFault> {
+    /// Queues the copies of what the geometry is made of, and of the map over the image.
+    fn queue_copies(&mut self, work: &Image<'_>) -> Result<(), CudaFault> {
         let list_bytes = |count: u32| count as usize * size_of::<u32>();
+        let surface = work.surface.as_ref();
+        let surface =
+            surface.map(|(_, extent)| (Buffer::Surface, readback::surface(self.cam), readback::map_bytes(*extent)));
         let lists = [
             (Buffer::State, readback::STATE, readback::STATE_BYTES),
-            (Buffer::KeptRows, readback::KEPT_ROWS, list_bytes(rows)),
-            (Buffer::KeptColumns, readback::KEPT_COLUMNS, list_bytes(columns)),
+            (Buffer::KeptRows, readback::KEPT_ROWS, list_bytes(work.rows)),
+            (Buffer::KeptColumns, readback::KEPT_COLUMNS, list_bytes(work.columns)),
         ];
-        lists.into_iter().try_for_each(|list| self.queue_copy(list))
+        lists.into_iter().chain(surface).try_for_each(|list| self.queue_copy(list))
     }
 
     fn queue_copy(&mut self, (buffer, to, bytes): (Buffer, usize, usize)) -> Result<(), CudaFault> {
@@ -243,10 +287,7 @@ impl Work {
         if input.len() != expected {
             return Err(EngineError::Run(format!("an input has {} numbers, not {expected}", input.len())));
         }
-        if self.input.length() < bytes {
-            self.input = Pinned::new(&self.gpu, bytes).map_err(run)?;
-            self.graphs.clear();
-        }
+        self.ensure_input(bytes).map_err(run)?;
         let target = self.input.bytes_mut();
         match self.precision {
             Precision::Half => {
