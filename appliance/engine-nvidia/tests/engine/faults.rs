@@ -1,7 +1,7 @@
 //! Every fault of the machine under the engine: an error of its kind in bounded time, no panic, and where the device is not
 //! lost, a good result afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -18,24 +18,29 @@ fn image() -> DecodedImage {
     conformance::test_image().unwrap()
 }
 
-/// Loads with graphs and runs three images: without a graph, as a new one, and as one of another size.
+/// Loads with graphs and runs small images: without a graph, as a new one, and as one of another size; then an input alone.
 fn whole_run(machine: &Machine) -> Result<(), EngineError> {
     let engine = machine.engine(|settings| settings.uses_graph = true);
-    let mut loaded = engine.load(&small_model())?;
-    for image in [image(), image(), breast(200, 120), image()] {
-        loaded.analyze(&image)?;
+    let model = small_model();
+    let mut loaded = engine.load(&model)?;
+    for (rows, columns) in [(40, 24), (40, 24), (60, 40)] {
+        loaded.analyze(&breast(rows, columns))?;
     }
-    let input = small_model().manifest().preprocess.input;
+    let input = model.manifest().preprocess.input;
     loaded.run(&vec![0.5; input.rows as usize * input.columns as usize * 3])?;
     Ok(())
 }
 
-/// What of CUDA and NVRTC is called in a good run, from an empty cache on.
-fn functions(machine: &Machine) -> BTreeSet<String> {
+/// How often each function of CUDA and NVRTC is called in a good run, from an empty cache on.
+fn functions(machine: &Machine) -> BTreeMap<String, usize> {
     machine.tell(&[]);
     whole_run(machine).unwrap();
     assert_eq!(machine.faults(), [""; 0]);
-    machine.heard().into_iter().filter(|line| line.starts_with("cu") || line.starts_with("nvrtc")).collect()
+    let mut all = BTreeMap::new();
+    for line in machine.heard().into_iter().filter(|line| line.starts_with("cu") || line.starts_with("nvrtc")) {
+        *all.entry(line).or_insert(0) += 1;
+    }
+    all
 }
 
 /// A run with faults: it may succeed where the fault does not matter, and must not panic.
@@ -48,44 +53,62 @@ fn faulty_run(machine: &Machine, lines: &[&str]) -> Result<(), EngineError> {
     outcome.unwrap_or_else(|_| panic!("{lines:?} made it panic"))
 }
 
-/// All turns of all functions that a good run calls, with one code.
-fn each_fault(machine: &Machine, code: u32) {
+/// The first, the middle and the last call of one function fail with a code, one after the other.
+fn each_turn(machine: &Machine, function: &str, calls: usize, code: u32) {
+    let mut failed = 0;
+    for turn in BTreeSet::from([1, calls.div_ceil(2), calls]) {
+        machine.forget();
+        let line = format!("{function}@{turn}={code}");
+        match faulty_run(machine, &[&line]) {
+            Ok(()) => {}
+            Err(EngineError::Load(reason) | EngineError::Run(reason) | EngineError::Lost(reason)) => {
+                assert!(!reason.is_empty() && !reason.contains(char::is_control), "{line}: {reason}");
+                failed += 1;
+            }
+            Err(other) => panic!("{line}: {other}"),
+        }
+        // What is not lost leaves nothing behind; what is lost is left as it is, and that is no leak that a driver tells.
+        assert_eq!(machine.faults(), [""; 0], "{line}");
+    }
+    let is_cleanup = ["Destroy", "Free", "Unload", "Release"].iter().any(|word| function.contains(word));
+    let may_pass = is_cleanup || function.contains("Graph") || function.contains("Capture");
+    assert!(failed > 0 || may_pass, "{function} failed and nobody noticed");
+    let good = faulty_run(machine, &[]);
+    assert!(good.is_ok(), "after {function}: {good:?}");
+}
+
+/// [`each_turn`] of the functions that a good run calls, those that `is_meant`.
+fn each_fault(machine: &Machine, code: u32, is_meant: fn(&str) -> bool) {
     let all = functions(machine);
     assert!(all.len() > 25, "{all:?}");
-    for function in all {
-        let mut failed = 0;
-        for turn in [1, 2, 5, 12, 40] {
-            machine.forget();
-            let line = format!("{function}@{turn}={code}");
-            match faulty_run(machine, &[&line]) {
-                Ok(()) => {}
-                Err(EngineError::Load(reason) | EngineError::Run(reason) | EngineError::Lost(reason)) => {
-                    assert!(!reason.is_empty() && !reason.contains(char::is_control), "{line}: {reason}");
-                    failed += 1;
-                }
-                Err(other) => panic!("{line}: {other}"),
-            }
-            // What is not lost leaves nothing behind; what is lost is left as it is, and that is no leak that a driver tells.
-            assert_eq!(machine.faults(), [""; 0], "{line}");
-            machine.forget();
-            let good = faulty_run(machine, &[]);
-            assert!(good.is_ok(), "after {line}: {good:?}");
-        }
-        let is_cleanup = ["Destroy", "Free", "Unload", "Release"].iter().any(|word| function.contains(word));
-        let may_pass = is_cleanup || function.contains("Graph") || function.contains("Capture");
-        assert!(failed > 0 || may_pass, "{function} failed and nobody noticed");
+    for (function, calls) in all.iter().filter(|(function, _)| is_meant(function)) {
+        each_turn(machine, function, *calls, code);
     }
 }
 
+/// Whether a function asks or sets up, and not makes, copies or runs.
+fn is_question(function: &str) -> bool {
+    ["Get", "Init", "Event", "Version", "SetCurrent"].iter().any(|word| function.contains(word))
+}
+
 #[test]
-fn each_call_that_fails_is_an_error_and_the_next_run_is_good() {
-    alone("faults::each_call_that_fails_is_an_error_and_the_next_run_is_good", |machine| each_fault(machine, 1));
+fn each_question_that_fails_is_an_error_and_the_next_run_is_good() {
+    alone("faults::each_question_that_fails_is_an_error_and_the_next_run_is_good", |machine| {
+        each_fault(machine, 1, is_question);
+    });
+}
+
+#[test]
+fn each_other_call_that_fails_is_an_error_and_the_next_run_is_good() {
+    alone("faults::each_other_call_that_fails_is_an_error_and_the_next_run_is_good", |machine| {
+        each_fault(machine, 1, |function| !is_question(function));
+    });
 }
 
 #[test]
 fn each_call_that_finds_no_memory_is_an_error_and_the_next_run_is_good() {
     alone("faults::each_call_that_finds_no_memory_is_an_error_and_the_next_run_is_good", |machine| {
-        each_fault(machine, 2)
+        each_fault(machine, 2, |function| !is_question(function));
     });
 }
 
@@ -122,64 +145,82 @@ fn assert_lost(machine: &Machine, loaded: &mut dyn Loaded, lines: &[&str]) {
 #[test]
 fn a_device_that_is_lost_is_said_to_be_and_one_that_comes_back_is_used_again() {
     alone("faults::a_device_that_is_lost_is_said_to_be_and_one_that_comes_back_is_used_again", |machine| {
-        for lines in [&["lost=1"][..], &["lost=999"], &["lost=214"], &["crash=survey"], &["crash=resize"]] {
+        for lines in [["lost=1"], ["lost=999"], ["lost=214"]] {
             for uses_graph in [false, true] {
                 machine.tell(&[]);
                 let engine = machine.engine(|settings| settings.uses_graph = uses_graph);
                 let mut loaded = engine.load(&small_model()).unwrap();
                 loaded.analyze(&image()).unwrap();
-                assert_lost(machine, loaded.as_mut(), lines);
-                if lines[0].starts_with("lost") {
-                    let again = engine.load(&small_model()).map(drop);
-                    assert!(again.is_err(), "{lines:?}: it is not there yet");
-                    machine.tell(&[]);
-                    let mut again = engine.load(&small_model()).unwrap();
-                    again.analyze(&image()).unwrap();
-                }
-                drop(loaded);
-                if !lines[0].starts_with("lost") {
-                    return_to_health(machine);
-                }
+                assert_lost(machine, loaded.as_mut(), &lines);
+                assert!(engine.load(&small_model()).is_err(), "{lines:?}: it is not there yet");
+                machine.tell(&[]);
+                engine.load(&small_model()).unwrap().analyze(&image()).unwrap();
             }
         }
+        assert_eq!(machine.faults(), [""; 0]);
     });
 }
 
-/// A broken context stays with the process: whoever loads again is told that the device is lost, and nothing hangs.
-fn return_to_health(machine: &Machine) {
-    machine.tell(&[]);
-    let again = machine.engine(|_| ()).load(&small_model()).map(drop);
-    assert!(matches!(again, Err(EngineError::Lost(_) | EngineError::Load(_))), "{again:?}");
+/// A kernel that fails breaks the context for this process: the device is lost to it, also for who loads again.
+fn kernel_fails(test: &str, kernel: &str, uses_graph: bool) {
+    alone(test, |machine| {
+        machine.tell(&[]);
+        let engine = machine.engine(|settings| settings.uses_graph = uses_graph);
+        let mut loaded = engine.load(&small_model()).unwrap();
+        loaded.analyze(&image()).unwrap();
+        assert_lost(machine, loaded.as_mut(), &[&format!("crash={kernel}")]);
+        machine.tell(&[]);
+        let again = engine.load(&small_model()).map(drop);
+        assert!(matches!(again, Err(EngineError::Lost(_))), "{again:?}");
+        drop(loaded);
+        assert_eq!(machine.faults(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_kernel_that_fails_loses_the_device() {
+    kernel_fails("faults::a_kernel_that_fails_loses_the_device", "survey", false);
+}
+
+#[test]
+fn a_kernel_that_fails_in_a_graph_loses_the_device() {
+    kernel_fails("faults::a_kernel_that_fails_in_a_graph_loses_the_device", "resize", true);
+}
+
+/// A device that hangs while it has work.
+fn device_hangs(test: &str, uses_graph: bool) {
+    alone(test, |machine| {
+        machine.tell(&[]);
+        let engine = machine.engine(|settings| {
+            settings.answer_wait_max = Duration::from_millis(300);
+            settings.uses_graph = uses_graph;
+        });
+        let mut loaded = engine.load(&small_model()).unwrap();
+        loaded.analyze(&image()).unwrap();
+        assert_lost(machine, loaded.as_mut(), &["hang=1"]);
+        let input = small_model().manifest().preprocess.input;
+        let outcome = loaded.run(&vec![0.0; input.rows as usize * input.columns as usize * 3]);
+        assert!(matches!(outcome, Err(EngineError::Lost(_))));
+        drop(loaded);
+        assert_eq!(machine.faults(), [""; 0]);
+    });
 }
 
 #[test]
 fn a_device_that_does_not_answer_is_lost_in_bounded_time() {
-    for (test, uses_graph) in [("faults::a_device_that_does_not_answer_is_lost_in_bounded_time", true)] {
-        let body = |machine: &Machine| {
-            let mut engine = machine.impatient();
-            if uses_graph {
-                engine = machine.engine(|settings| {
-                    settings.answer_wait_max = Duration::from_millis(300);
-                    settings.uses_graph = true;
-                });
-            }
-            let mut loaded = engine.load(&small_model()).unwrap();
-            loaded.analyze(&image()).unwrap();
-            assert_lost(machine, loaded.as_mut(), &["hang=1"]);
-            let input = small_model().manifest().preprocess.input;
-            let outcome = loaded.run(&vec![0.0; input.rows as usize * input.columns as usize * 3]);
-            assert!(matches!(outcome, Err(EngineError::Lost(_))));
-            drop(loaded);
-            assert_eq!(machine.faults(), [""; 0]);
-        };
-        alone(test, body);
-    }
+    device_hangs("faults::a_device_that_does_not_answer_is_lost_in_bounded_time", false);
+}
+
+#[test]
+fn a_graph_that_does_not_answer_is_lost_in_bounded_time() {
+    device_hangs("faults::a_graph_that_does_not_answer_is_lost_in_bounded_time", true);
 }
 
 #[test]
 fn a_device_that_does_not_answer_while_it_is_dropped_keeps_nobody() {
     alone("faults::a_device_that_does_not_answer_while_it_is_dropped_keeps_nobody", |machine| {
-        let mut loaded = machine.impatient().load(&small_model()).unwrap();
+        let engine = machine.engine(|settings| settings.answer_wait_max = Duration::from_millis(300));
+        let mut loaded = engine.load(&small_model()).unwrap();
         loaded.analyze(&image()).unwrap();
         machine.tell(&["hang=1"]);
         let begun = Instant::now();

@@ -8,7 +8,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use engine_nvidia::tensorrt::Precision;
 use engine_nvidia::{NvidiaEngine, Settings};
@@ -130,11 +129,6 @@ impl Machine {
         let mut settings = self.settings();
         change(&mut settings);
         NvidiaEngine::new(settings)
-    }
-
-    /// An engine that gives its device up soon.
-    pub fn impatient(&self) -> NvidiaEngine {
-        self.engine(|settings| settings.answer_wait_max = Duration::from_millis(300))
     }
 }
 
