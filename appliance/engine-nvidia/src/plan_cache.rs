@@ -226,6 +226,14 @@ impl PlanCache {
         self.folder.remove(&name(Kind::Plan, &key.digest()))
     }
 
+    /// Removes the compiled kernels of `key`, which the driver did not take.
+    ///
+    /// # Errors
+    /// [`FolderFault`].
+    pub(crate) fn discard_kernels(&self, key: &KernelsKey) -> Result<(), FolderFault> {
+        self.folder.remove(&name(Kind::Kernels, &key.digest()))
+    }
+
     /// The compiled kernels of `key`: from the cache, or else what `compile` makes, which is kept where it can be.
     ///
     /// # Errors

@@ -45,8 +45,17 @@ impl Opened {
             tracing::info!(compiler = %nvrtc.version, library = nvrtc.library, "compiling the kernels for this GPU");
             nvrtc.compile(self.device.compute_capability)
         };
-        let cubin = self.cache.obtain_kernels(&key, compile).map_err(load)?;
-        Module::load(&self.gpu, cubin).map_err(lost_or_load)
+        let obtain = || self.cache.obtain_kernels(&key, compile).map_err(load);
+        match Module::load(&self.gpu, obtain()?) {
+            // They may be of the cache, and the driver another one since: once more, with what the compiler makes now.
+            Err(fault) if !fault.is_lost() => {
+                tracing::warn!("the kernels are not taken and compiled again: {fault}");
+                self.cache.discard_kernels(&key).map_err(load)?;
+                Module::load(&self.gpu, obtain()?)
+            }
+            loaded => loaded,
+        }
+        .map_err(lost_or_load)
     }
 }
 

@@ -93,7 +93,8 @@ pub(super) struct Parts {
 impl Work {
     /// Takes what is needed beside the images' buffers.
     pub(super) fn new(parts: Parts) -> Result<Self, CudaFault> {
-        let Parts { spec, precision, cam, uses_graph, engine, context, memory, module, gpu } = parts;
+        // Where a step below fails these go from the last to the first: what uses the device before the device.
+        let Parts { gpu, module, memory, engine, context, spec, precision, cam, uses_graph } = parts;
         let marks = [gpu.mark()?, gpu.mark()?, gpu.mark()?];
         let input = Pinned::new(&gpu, SAMPLES)?;
         let output = Pinned::new(&gpu, readback::length(cam, Extent { rows: 0, columns: 0 }))?;
