@@ -71,7 +71,8 @@ fn each_turn(machine: &Machine, function: &str, calls: usize, code: u32) {
         assert_eq!(machine.faults(), [""; 0], "{line}");
     }
     let is_cleanup = ["Destroy", "Free", "Unload", "Release"].iter().any(|word| function.contains(word));
-    let may_pass = is_cleanup || function.contains("Graph") || function.contains("Capture");
+    // Kernels that are not taken are compiled again, and a graph that cannot be recorded is done without.
+    let may_pass = is_cleanup || ["Graph", "Capture", "Module"].iter().any(|word| function.contains(word));
     assert!(failed > 0 || may_pass, "{function} failed and nobody noticed");
     let good = faulty_run(machine, &[]);
     assert!(good.is_ok(), "after {function}: {good:?}");
