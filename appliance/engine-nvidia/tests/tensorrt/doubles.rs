@@ -10,8 +10,8 @@ use engine_nvidia::gate::{self, Device};
 use engine_nvidia::tensorrt::{Search, TensorRt, TensorRtError};
 use tempfile::TempDir;
 
-pub use crate::making::{fetched, has_compiler, headers, not_run};
-use crate::making::{has, make};
+use crate::making::make;
+pub use crate::making::{fetched, has, headers, not_run};
 
 /// Told to all of a stage: there is no device behind TensorRT here, and its files are no ONNX files.
 const ALWAYS: &str = "alone=1\nparse=any\n";
@@ -61,7 +61,7 @@ pub struct Stage {
 impl Stage {
     /// The driver alone; `None`, and a line about it, without a compiler.
     pub fn driver() -> Option<Self> {
-        if !has_compiler() {
+        if !has("g++") {
             not_run("the gate on a double of the CUDA driver: g++ is not installed");
             return None;
         }
