@@ -222,3 +222,6 @@ fn wait<const N: usize>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 """The checks of a rig, each by the installed command alone."""
 
+from __future__ import annotations
+
 import json
 import os
 import pathlib
@@ -136,7 +138,7 @@ def study(rig: Rig, folder: pathlib.Path | None) -> tuple[str, Any]:
         raise NotRun("no --study was given")
     reference = images_of(rig, folder, "half", "cpu")
     figures = {}
-    for precision, limit in zip(PRECISIONS, (HALF_APART_MAX, SINGLE_APART_MAX), strict=True):
+    for precision, limit in zip(PRECISIONS, (HALF_APART_MAX, SINGLE_APART_MAX)):
         found = images_of(rig, folder, precision, "nvidia")
         if found.keys() != reference.keys():
             raise Failed(f"{precision}: other files than on the CPU")

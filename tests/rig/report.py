@@ -1,5 +1,7 @@
 """What a run on a rig came to: a verdict for each check, as JSON and as JUnit's XML."""
 
+from __future__ import annotations
+
 import json
 import pathlib
 import time

@@ -160,6 +160,12 @@ impl HealthBoard {
         matches!(self.entry().state, EngineState::Preparing { .. })
     }
 
+    /// Is that an engine for which it may take minutes?
+    #[must_use]
+    pub fn is_building(&self) -> bool {
+        matches!(&self.entry().state, EngineState::Preparing { engine, .. } if engine == "nvidia")
+    }
+
     /// The engine's name as results have it, and as far as it is known; `none` where AI is unavailable.
     #[must_use]
     pub fn engine(&self) -> String {

@@ -12,7 +12,7 @@ pub const INTERVAL: Duration = Duration::from_secs(30);
 /// What takes less is not worth a line.
 const FIRST: Duration = Duration::from_secs(2);
 
-/// Does `work`, and says on standard error what `board` says of the engine while it takes longer than 2 s, every 30 s.
+/// Does `work`, and says on standard error what `board` says of an engine that may take minutes: after 2 s, then every 30 s.
 pub fn with_progress<T>(board: &HealthBoard, work: impl FnOnce() -> T) -> T {
     let (done, ended) = channel::<()>();
     thread::scope(|scope| {
@@ -20,7 +20,7 @@ pub fn with_progress<T>(board: &HealthBoard, work: impl FnOnce() -> T) -> T {
             let mut wait = FIRST;
             while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 wait = INTERVAL;
-                if board.is_preparing() {
+                if board.is_building() {
                     // Nobody is left to tell when standard error is closed.
                     let _ = writeln!(std::io::stderr(), "engine: {}", board.status().text());
                 }
