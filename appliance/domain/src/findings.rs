@@ -109,6 +109,9 @@ pub struct ImageFinding {
     pub timings: ImageTimings,
 }
 
+/// What stands in an engine's name between the one that scored and the one that was to.
+pub const IN_PLACE_OF: &str = " in place of ";
+
 impl ImageFinding {
     /// The engines that scored `findings`, each named once, in the order of the images; `None` where nothing is scored.
     pub fn engines<'a>(findings: impl Iterator<Item = &'a Self>) -> Option<String> {

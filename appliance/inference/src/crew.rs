@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use contract::Golden;
+use domain::findings::IN_PLACE_OF;
 use thiserror::Error;
 
 use crate::engine::{Engine, EngineError, Loaded, ModelFiles, Unavailable};
@@ -186,7 +187,7 @@ impl Crew {
         match make_ready(second.engine.as_ref(), &self.model, self.golden.as_ref()) {
             Ok((loaded, _)) => {
                 (self.watcher)(EngineHealth::StandingIn { engine, in_place_of: first, why });
-                Ok(OnDuty { name: format!("{engine} in place of {first}"), loaded })
+                Ok(OnDuty { name: format!("{engine}{IN_PLACE_OF}{first}"), loaded })
             }
             Err(failure) => {
                 let why = format!("{why}; in its place {engine}: {failure}");

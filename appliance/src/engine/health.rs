@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::findings::IN_PLACE_OF;
 use inference::EngineHealth;
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +165,7 @@ impl HealthBoard {
     pub fn engine(&self) -> String {
         match &self.entry().state {
             EngineState::Preparing { engine, .. } | EngineState::Ready { engine, .. } => engine.clone(),
-            EngineState::StandingIn { engine, in_place_of, .. } => format!("{engine} in place of {in_place_of}"),
+            EngineState::StandingIn { engine, in_place_of, .. } => format!("{engine}{IN_PLACE_OF}{in_place_of}"),
             EngineState::Unavailable { .. } => "none".into(),
         }
     }
