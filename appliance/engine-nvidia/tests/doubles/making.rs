@@ -26,10 +26,6 @@ pub fn headers(major: u32) -> Option<PathBuf> {
     given.or_else(|| fetched("headers").filter(|_| major == 11))
 }
 
-pub fn has_compiler() -> bool {
-    has("g++")
-}
-
 pub fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }

@@ -182,7 +182,7 @@ fn what_no_program_may_do_with_memory_is_found() {
             );
         }
         assert_eq!(machine.faults().len(), 10, "{:?}", machine.faults());
-        let other = std::thread::spawn(move || result::mem_get_info()).join().unwrap();
+        let other = std::thread::spawn(result::mem_get_info).join().unwrap();
         assert_eq!(other, Err(FAILS(CUresult::CUDA_ERROR_INVALID_CONTEXT)), "a thread without the context");
     });
 }
@@ -193,7 +193,7 @@ fn what_is_left_at_the_contexts_end_is_a_leak() {
         let (context, stream) = open();
         // SAFETY: nobody uses it.
         unsafe { result::malloc_sync(16) }.unwrap();
-        std::mem::forget(result::event::create(sys::CUevent_flags::CU_EVENT_DEFAULT).unwrap());
+        result::event::create(sys::CUevent_flags::CU_EVENT_DEFAULT).unwrap();
         drop((stream, context));
         let faults = machine.faults();
         assert_eq!(faults.len(), 2, "{faults:?}");

@@ -70,9 +70,9 @@ fn each_turn(machine: &Machine, function: &str, calls: usize, code: u32) {
         // What is not lost leaves nothing behind; what is lost is left as it is, and that is no leak that a driver tells.
         assert_eq!(machine.faults(), [""; 0], "{line}");
     }
-    // An end that fails is no matter; without a graph images run all the same; kernels are compiled and loaded once more.
-    let passing = ["Destroy", "Free", "Unload", "Release", "Graph", "Capture", "cuModule"];
-    let may_pass = passing.iter().any(|word| function.contains(word));
+    let is_cleanup = ["Destroy", "Free", "Unload", "Release"].iter().any(|word| function.contains(word));
+    // Kernels that are not taken are compiled again, and a graph that cannot be recorded is done without.
+    let may_pass = is_cleanup || ["Graph", "Capture", "Module"].iter().any(|word| function.contains(word));
     assert!(failed > 0 || may_pass, "{function} failed and nobody noticed");
     let good = faulty_run(machine, &[]);
     assert!(good.is_ok(), "after {function}: {good:?}");

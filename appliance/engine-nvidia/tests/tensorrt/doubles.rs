@@ -10,8 +10,12 @@ use engine_nvidia::gate::{self, Device};
 use engine_nvidia::tensorrt::{Search, TensorRt, TensorRtError};
 use tempfile::TempDir;
 
-pub use crate::making::{fetched, has_compiler, headers, not_run};
-use crate::making::{has, make};
+pub use crate::making::{fetched, headers, not_run};
+use crate::making::{has, lacks, make};
+
+pub fn has_compiler() -> bool {
+    has("g++")
+}
 
 /// Told to all of a stage: there is no device behind TensorRT here, and its files are no ONNX files.
 const ALWAYS: &str = "alone=1\nparse=any\n";
@@ -78,18 +82,12 @@ impl Stage {
 
     /// Those of a major; `None`, and a line about it, where something is missing.
     pub fn of(major: u32) -> Option<Self> {
-        let Some(headers) = headers(major) else {
-            not_run(&match major {
-                11 => "the shim on a double of TensorRT 11: tests/fetch-tensorrt has not fetched the headers".into(),
-                _ => format!("the shim on a double of TensorRT {major}: no headers in TENSORRT_HEADERS_{major}"),
-            });
-            return None;
-        };
-        let mut stage = Self::driver()?;
-        if !has("python3") {
-            not_run("the shim on a double of TensorRT: python3 is not installed");
+        if let Some(reason) = lacks(major) {
+            not_run(&format!("the shim on a double of TensorRT {major}: {reason}"));
             return None;
         }
+        let headers = headers(major)?;
+        let mut stage = Self::driver()?;
         stage.major = major;
         stage.copy(&libraries(major as usize, major, &headers), major);
         Some(stage)
