@@ -30,17 +30,6 @@ pub fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Why the doubles of a whole machine cannot be made here.
-pub fn lacks(major: u32) -> Option<String> {
-    if headers(major).is_none() {
-        return Some(match major {
-            11 => "tests/fetch-tensorrt has not fetched the headers".into(),
-            _ => format!("no headers in TENSORRT_HEADERS_{major}"),
-        });
-    }
-    ["g++", "python3"].into_iter().find(|program| !has(program)).map(|program| format!("{program} is not installed"))
-}
-
 /// Runs a command that must succeed.
 pub fn run(command: &mut Command) {
     let output = command.output().unwrap();

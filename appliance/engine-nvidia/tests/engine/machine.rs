@@ -14,7 +14,7 @@ use engine_nvidia::{NvidiaEngine, Settings};
 use inference::{ModelFiles, conformance};
 use tempfile::TempDir;
 
-use crate::making::{lacks, make, not_run};
+use crate::making::{has, headers, make, not_run};
 
 /// Names the folder of doubles to the process of a test.
 const FOLDER: &str = "MAMORU_TEST_MACHINE";
@@ -162,3 +162,14 @@ fn model(topology: &contract::Topology, spec: contract::PreprocessSpec) -> Model
 
 /// Both, each with its bytes.
 pub const PRECISIONS: [(Precision, usize); 2] = [(Precision::Half, 2), (Precision::Single, 4)];
+
+/// Why the doubles of a whole machine cannot be made here.
+fn lacks(major: u32) -> Option<String> {
+    if headers(major).is_none() {
+        return Some(match major {
+            11 => "tests/fetch-tensorrt has not fetched the headers".into(),
+            _ => format!("no headers in TENSORRT_HEADERS_{major}"),
+        });
+    }
+    ["g++", "python3"].into_iter().find(|program| !has(program)).map(|program| format!("{program} is not installed"))
+}

@@ -10,12 +10,8 @@ use engine_nvidia::gate::{self, Device};
 use engine_nvidia::tensorrt::{Search, TensorRt, TensorRtError};
 use tempfile::TempDir;
 
-pub use crate::making::{fetched, headers, not_run};
-use crate::making::{has, lacks, make};
-
-pub fn has_compiler() -> bool {
-    has("g++")
-}
+use crate::making::make;
+pub use crate::making::{fetched, has, headers, not_run};
 
 /// Told to all of a stage: there is no device behind TensorRT here, and its files are no ONNX files.
 const ALWAYS: &str = "alone=1\nparse=any\n";
@@ -65,7 +61,7 @@ pub struct Stage {
 impl Stage {
     /// The driver alone; `None`, and a line about it, without a compiler.
     pub fn driver() -> Option<Self> {
-        if !has_compiler() {
+        if !has("g++") {
             not_run("the gate on a double of the CUDA driver: g++ is not installed");
             return None;
         }
@@ -82,12 +78,18 @@ impl Stage {
 
     /// Those of a major; `None`, and a line about it, where something is missing.
     pub fn of(major: u32) -> Option<Self> {
-        if let Some(reason) = lacks(major) {
-            not_run(&format!("the shim on a double of TensorRT {major}: {reason}"));
+        let Some(headers) = headers(major) else {
+            not_run(&match major {
+                11 => "the shim on a double of TensorRT 11: tests/fetch-tensorrt has not fetched the headers".into(),
+                _ => format!("the shim on a double of TensorRT {major}: no headers in TENSORRT_HEADERS_{major}"),
+            });
+            return None;
+        };
+        let mut stage = Self::driver()?;
+        if !has("python3") {
+            not_run("the shim on a double of TensorRT: python3 is not installed");
             return None;
         }
-        let headers = headers(major)?;
-        let mut stage = Self::driver()?;
         stage.major = major;
         stage.copy(&libraries(major as usize, major, &headers), major);
         Some(stage)
