@@ -2,7 +2,8 @@
 
 use inference::{Engine as _, EngineError, conformance};
 
-use crate::machine::{Machine, alone, small_model};
+use crate::machine::{Machine, WITHOUT_COMPILER, alone, ends, real_compiler, small_model};
+use crate::making::not_run;
 
 fn compilations(machine: &Machine) -> usize {
     machine.count("nvrtcCompileProgram")
@@ -75,4 +76,41 @@ fn kernels_that_the_driver_does_not_take_are_not_kept_for_ever() {
         machine.tell(&[]);
         assert_eq!(load(machine), Ok(()));
     });
+}
+
+#[test]
+fn nvidias_own_compiler_makes_what_the_engine_loads_by_name() {
+    if real_compiler().is_none() {
+        not_run("the NVIDIA engine on NVIDIA's own NVRTC: MAMORU_NVRTC names no folder with libnvrtc");
+        return;
+    }
+    let test = "compiler::nvidias_own_compiler_makes_what_the_engine_loads_by_name";
+    let body = |machine: &Machine| {
+        machine.tell(&[]);
+        assert_eq!(conformance::run(&machine.engine(|_| ()), &small_model(), 0.0), Ok(()));
+        assert_eq!((compilations(machine), machine.faults().len()), (0, 0), "the double is not there");
+        // A device that this compiler does not know.
+        machine.tell(&["major=9", "minor=3"]);
+        let refused = load(machine).unwrap_err();
+        assert!(refused.contains("does not compile the kernels for sm_93"), "{refused}");
+        assert!(!refused.contains(char::is_control), "{refused}");
+    };
+    if let Some(ended) = ends(test, WITHOUT_COMPILER, body) {
+        assert!(ended.is_success, "{}", ended.text);
+    }
+}
+
+#[test]
+fn a_machine_without_a_compiler_says_so() {
+    let test = "compiler::a_machine_without_a_compiler_says_so";
+    let body = |machine: &Machine| {
+        machine.tell(&[]);
+        let reason = load(machine).unwrap_err();
+        assert!(reason.contains("NVRTC is not installed"), "{reason}");
+        assert_eq!(machine.faults(), [""; 0]);
+    };
+    // A machine of its own, not that of the test above: there a compiler may be named.
+    if let Some(ended) = ends(test, &[("DOUBLES", "tensorrt cuda")], body) {
+        assert!(ended.is_success, "{}", ended.text);
+    }
 }

@@ -54,16 +54,28 @@ pub fn ends(test: &str, variables: &[(&str, &str)], body: impl FnOnce(&Machine))
         return None;
     }
     let name: Vec<&str> = variables.iter().map(|(_, value)| *value).collect();
-    let doubles = make(&["machine", &name.join("-")].join("-"), variables, 11);
+    let doubles = make(&["machine", &name.join("-").replace(' ', "-")].join("-"), variables, 11);
     let folder = stage(&doubles);
     let mut command = Command::new("timeout");
     command.arg(SECONDS_MAX).arg(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    let output = command.env(FOLDER, folder.path()).env("LD_LIBRARY_PATH", folder.path()).output().unwrap();
+    let mut path = folder.path().display().to_string();
+    if let Some(compiler) = real_compiler().filter(|_| variables == WITHOUT_COMPILER) {
+        path = format!("{path}:{}", compiler.display());
+    }
+    let output = command.env(FOLDER, folder.path()).env("LD_LIBRARY_PATH", path).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
     assert!(text.contains("running 1 test"), "no test is called {test}:\n{text}");
     let heard = lines(&folder.path().join("heard"));
     Some(Ended { is_success: output.status.success(), text, heard })
+}
+
+/// Doubles of a machine without a kernel compiler: [`real_compiler`]'s is found there.
+pub const WITHOUT_COMPILER: &[(&str, &str)] = &[("DOUBLES", "cuda tensorrt")];
+
+/// The folder of NVIDIA's own libnvrtc, where one is named.
+pub fn real_compiler() -> Option<PathBuf> {
+    std::env::var_os("MAMORU_NVRTC").map(PathBuf::from)
 }
 
 /// A folder with links to the doubles: what is told and heard lies beside the links.
