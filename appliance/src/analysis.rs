@@ -68,9 +68,17 @@ impl Analyst {
         self.scorer.manifest().aggregation
     }
 
-    /// Which engine scores.
-    pub fn engine(&self) -> &'static str {
+    /// Which engine scores next, as far as it is known.
+    pub fn engine(&self) -> String {
         self.scorer.engine()
+    }
+
+    /// Makes the engine ready, or the one that stands in for it; images fail while there is none. May take minutes.
+    pub fn make_ready(&mut self) {
+        if self.scorer.prepare().is_err() {
+            // Why is on the board, and in each image that fails.
+            let _ = self.scorer.stand_by();
+        }
     }
 
     /// Analyses the Part 10 file at `path`. Never fails: what goes wrong is the file's outcome.
@@ -136,7 +144,7 @@ impl Analyst {
             cam: outputs.cam.clone(),
             geometry: outputs.geometry.clone(),
             model: self.scorer.model(),
-            engine: self.scorer.engine().to_owned(),
+            engine: scored.engine.clone(),
             timings: ImageTimings {
                 decode_ms,
                 preprocess_ms: outputs.preprocess_ms,

@@ -1,5 +1,7 @@
 //! The command line, as clap sees it.
 
+mod engine;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +11,9 @@ use scu::{Peer, Timeouts};
 
 use crate::exit_code::EXIT_CODES_HELP;
 use crate::model::ModelSource;
+pub use engine::{
+    BenchArgs, BuildArgs, CheckArgs, EngineArgs, EngineCommand, EngineCommandArgs, PlanWorkerArgs, ProbeArgs,
+};
 
 /// Mamoru: mammography inference appliance. Research use only, not a medical device.
 #[derive(Debug, Parser)]
@@ -40,10 +45,15 @@ pub enum Command {
     Results(ResultsArgs),
     /// Make, check and install signed models
     Bundle(crate::commands::bundle::BundleArgs),
+    /// Show what the NVIDIA engine finds, build its plan, measure and check an engine
+    Engine(EngineCommandArgs),
     /// Show the default configuration, or check a file
     Config(ConfigArgs),
     /// Print the DICOM conformance statement of this software (Markdown)
     Conformance,
+    /// Build one plan for a supervising process
+    #[command(hide = true)]
+    PlanWorker(PlanWorkerArgs),
     /// Decode one image for a supervising process
     #[command(hide = true)]
     DecodeWorker(DecodeWorkerArgs),
@@ -63,10 +73,14 @@ pub struct ModelArgs {
 impl ModelArgs {
     /// The model that is meant.
     pub fn source(&self) -> ModelSource {
+        self.given().unwrap_or_default()
+    }
+
+    /// The model that is named.
+    pub fn given(&self) -> Option<ModelSource> {
         match &self.model {
-            Some(folder) => ModelSource::Folder(folder.clone()),
-            None if self.untrained => ModelSource::Untrained,
-            None => ModelSource::Default,
+            Some(folder) => Some(ModelSource::Folder(folder.clone())),
+            None => self.untrained.then_some(ModelSource::Untrained),
         }
     }
 }
@@ -80,6 +94,9 @@ pub struct ServeArgs {
     /// Print the ready line as JSON
     #[arg(long)]
     pub json: bool,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// `mamoru demo`
@@ -100,6 +117,9 @@ pub struct DemoArgs {
     /// Which model
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
@@ -231,6 +251,9 @@ pub struct VerifyDestinationArgs {
     /// Also send the synthetic images: a workstation shows marks only on images that it has
     #[arg(long)]
     pub images: bool,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub json: bool,
@@ -287,6 +310,12 @@ pub struct AnalyzeArgs {
     /// Which model
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Take the NVIDIA engine's settings from FILE, and its plan from the state folder that FILE names
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Processor threads; 0 takes all there are
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,

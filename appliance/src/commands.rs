@@ -6,8 +6,10 @@ pub mod config;
 pub mod decode_worker;
 pub mod demo;
 pub mod echo;
+pub mod engine;
 mod files;
 mod objects;
+pub mod plan_worker;
 mod progress;
 pub mod queue;
 pub mod send;
@@ -74,9 +76,14 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 /// The state directory of the device that is meant.
 fn state_dir(arguments: &RunningArgs) -> anyhow::Result<PathBuf> {
+    Ok(running_config(arguments)?.state_dir)
+}
+
+/// The configuration of the running device; the default one where only its state folder is named.
+fn running_config(arguments: &RunningArgs) -> anyhow::Result<Config> {
     match &arguments.state {
-        Some(state) => Ok(state.clone()),
-        None => Ok(Config::load(arguments.config.as_deref())?.state_dir),
+        Some(state) => Ok(Config { state_dir: state.clone(), ..Config::default() }),
+        None => Ok(Config::load(arguments.config.as_deref())?),
     }
 }
 

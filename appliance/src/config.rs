@@ -1,6 +1,7 @@
 //! All settings of the daemon, from one TOML file.
 
 mod check;
+mod engine;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ModelSource;
 pub use check::{ConfigErrors, parse};
+pub use engine::{EngineConfig, EngineName, NvidiaConfig, PrecisionName, WhenLost};
 
 /// The default configuration with every key explained.
 pub const DEFAULT_TOML: &str = include_str!("config/default.toml");
@@ -61,25 +63,6 @@ pub enum LogLevel {
     Info,
     /// And details.
     Debug,
-}
-
-/// Which engine runs the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineName {
-    /// The CPU engine.
-    #[default]
-    Tract,
-}
-
-/// The inference engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EngineConfig {
-    /// Its name; never switched silently.
-    pub name: EngineName,
-    /// Processor threads of the CPU engine; 0 takes all there are.
-    pub threads: usize,
 }
 
 /// How long things are kept of studies that are reported and whose results are all delivered, in hours after the last

@@ -12,6 +12,8 @@ use domain::findings::ModelId;
 use queue::{Counts, StateDir};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::health::EngineStatus;
+
 /// The longest line, in bytes.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
 /// How long the device may take to answer.
@@ -73,8 +75,11 @@ pub struct Status {
     pub ae_title: String,
     /// Which model scores.
     pub model: ModelId,
-    /// Which engine.
+    /// Which engine, as results have it; `none` where AI is unavailable.
     pub engine: String,
+    /// How the engines are; nothing from an earlier version.
+    #[serde(default)]
+    pub engine_health: Option<EngineStatus>,
     /// Seconds since the start.
     pub uptime_seconds: u64,
     /// What is in the queue.

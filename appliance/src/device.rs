@@ -24,10 +24,14 @@ use tokio::task::JoinSet;
 
 use crate::analysis::Analyst;
 use crate::config::Config;
+use crate::engine::INTERVAL;
+use crate::engine::health::HealthBoard;
 use commitment::CommitmentDesk;
 use reporting::Reporter;
 use scoring::Scoring;
 
+/// Name of the scoring stage's thread.
+const SCORING: &str = "scoring";
 /// From the wish to stop to the end, whatever is in work: below the 90 s after which systemd kills.
 const STOP_WAIT: Duration = Duration::from_secs(60);
 
@@ -40,8 +44,8 @@ pub struct Facts {
     pub ae_title: String,
     /// Which model.
     pub model: ModelId,
-    /// Which engine.
-    pub engine: &'static str,
+    /// How the engines are.
+    pub board: Arc<HealthBoard>,
     /// Since when it runs.
     pub started: Instant,
     /// Names of its destinations.
@@ -64,11 +68,16 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the state and starts everything, with images scored by `scorer`.
+    /// Opens the state and starts everything, with images scored by `scorer`, whose engines tell `board` how they are. An engine
+    /// that is not ready is made ready by the scoring stage.
     ///
     /// # Errors
     /// When the state, the address or a destination cannot be used.
-    pub async fn start(config: Config, scorer: Scorer, use_patient_id: bool) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: Config,
+        (scorer, board): (Scorer, Arc<HealthBoard>),
+        use_patient_id: bool,
+    ) -> anyhow::Result<Self> {
         let ae_title = config.ae_title()?;
         let state = StateDir::create(&config.state_dir)
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
@@ -76,7 +85,7 @@ impl Device {
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         log_recovery(&recovery);
         let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
-        let (model, engine, aggregation) = (analyst.model(), analyst.engine(), analyst.aggregation());
+        let (model, aggregation) = (analyst.model(), analyst.aggregation());
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
         let desk = CommitmentDesk(forwarder.commitment_reports());
@@ -86,7 +95,7 @@ impl Device {
             address: receiver.local_addr(),
             ae_title: ae_title.as_str().to_owned(),
             model,
-            engine,
+            board: Arc::clone(&board),
             started: Instant::now(),
             destinations: config.destinations.iter().map(|destination| destination.name.clone()).collect(),
             counters: receiver.counters(),
@@ -94,17 +103,19 @@ impl Device {
         let control = control::Server::bind(&state, &queue, forwarder.nudge(), Arc::clone(&facts))?;
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
-        let scoring = Scoring::new(analyst, queue.clone(), state.clone());
+        let scoring = Scoring::new(analyst, Arc::clone(&board), queue.clone(), state.clone());
         let reporter = Reporter::new(&config, aggregation, (queue.clone(), state.clone()), receiver.traffic());
         let threads = vec![
-            spawn("scoring", scoring, handle.clone(), stopped.clone(), Scoring::run)?,
+            spawn(SCORING, scoring, handle.clone(), stopped.clone(), Scoring::run)?,
             spawn("reporting", reporter, handle, stopped.clone(), Reporter::run)?,
         ];
         let mut tasks = JoinSet::new();
         tasks.spawn(receiver.run(stopped.clone()));
         tasks.spawn(forwarder.run(stopped.clone()));
-        tasks.spawn(control.run(stopped));
-        tracing::info!(address = %facts.address, engine, model = facts.model.name, "device is ready");
+        tasks.spawn(control.run(stopped.clone()));
+        tasks.spawn(log_preparing(board, stopped));
+        let (engine, model) = (facts.board.engine(), &facts.model.name);
+        tracing::info!(address = %facts.address, engine, model, "device is ready");
         Ok(Self { facts, queue, state, stop, tasks, threads })
     }
 
@@ -115,7 +126,10 @@ impl Device {
         let _ = self.stop.send(true);
         let all = async {
             while self.tasks.join_next().await.is_some() {}
-            let threads = std::mem::take(&mut self.threads);
+            // An engine that is being made ready cannot be told to stop, and whatever waits for it is taken up later.
+            let is_preparing = self.facts.board.is_preparing();
+            let is_waited_for = |thread: &JoinHandle<()>| !(is_preparing && thread.thread().name() == Some(SCORING));
+            let threads: Vec<_> = std::mem::take(&mut self.threads).into_iter().filter(is_waited_for).collect();
             let joined =
                 tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
             drop(joined.await);
@@ -138,6 +152,19 @@ fn spawn<T: Send + 'static>(
         .name(name.into())
         .spawn(move || run(stage, &handle, stop))
         .with_context(|| format!("thread {name} cannot be started"))
+}
+
+/// Says now and then that an engine is still being made ready.
+async fn log_preparing(board: Arc<HealthBoard>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+        if board.is_preparing() && board.since() >= INTERVAL {
+            tracing::info!("engine: {}", board.status().text());
+        }
+    }
 }
 
 fn log_recovery(recovery: &Recovery) {
@@ -195,3 +222,6 @@ fn wait<const N: usize>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

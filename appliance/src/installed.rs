@@ -3,33 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use contract::Digest;
-use inference::Scorer;
 use updater::{Event, FolderDisk, Model, UpdateError, Updater};
 
 use crate::commands::config::open_model;
 use crate::config::{Config, ConfigErrors};
-use crate::model::ModelSource;
+use crate::engine::{Assembled, assemble};
+use crate::model::{ModelError, ModelSource};
 
 /// Where models are installed, below a state folder.
 pub fn folder(state_dir: &Path) -> PathBuf {
     state_dir.join("models")
 }
 
-/// The scorer to serve with. The configuration's own model comes first; where it names the default, the installed model is
+/// The model to serve with and its engines; the CPU engine is ready, the NVIDIA engine is made ready when it is used. The configuration's own model comes first; where it names the default, the installed model is
 /// used, if there is one. A model on trial that does not open or does not give its golden vectors is taken back, and the one
 /// before it is used.
 ///
 /// # Errors
 /// [`ConfigErrors`] when no model can be used: an active one that failed is for a person to roll back, since another model
 /// gives other scores.
-pub fn scorer(config: &Config) -> anyhow::Result<Scorer> {
+pub fn assembled(config: &Config) -> anyhow::Result<Assembled> {
     if config.model != ModelSource::Default || !folder(&config.state_dir).exists() {
         return ready(config);
     }
     loop {
         let (source, trial) = start(&config.state_dir)?;
-        let scorer = ready(&Config { model: source, ..config.clone() });
-        match (scorer, trial) {
+        let assembled = ready(&Config { model: source, ..config.clone() });
+        match (assembled, trial) {
             (Err(error), Some(bundle)) => {
                 tracing::error!("the model on trial failed and is taken back: {error:#}");
                 let mut updater = Updater::new(FolderDisk::open(&folder(&config.state_dir))?);
@@ -69,7 +69,11 @@ fn start(state_dir: &Path) -> Result<(ModelSource, Option<Digest>), UpdateError>
     })
 }
 
-fn ready(config: &Config) -> anyhow::Result<Scorer> {
-    let loaded = open_model(config)?.ready(config.engine.threads);
-    Ok(loaded.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?)
+fn ready(config: &Config) -> anyhow::Result<Assembled> {
+    let mut assembled = assemble(open_model(config)?, &config.engine, &config.state_dir)?;
+    if assembled.choice.is_soon_ready() {
+        let ready = assembled.scorer.prepare();
+        ready.map_err(|error| ConfigErrors(vec![format!("model: {}", ModelError::from(error))]))?;
+    }
+    Ok(assembled)
 }

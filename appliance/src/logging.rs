@@ -10,8 +10,18 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::LogLevel;
 
 /// Our crates. Others are not logged at all: nobody knows what of a patient they would say.
-const TARGETS: [&str; 9] =
-    ["mamoru", "decoding", "engine_tract", "forwarder", "inference", "queue", "receiver", "results", "scu"];
+const TARGETS: [&str; 10] = [
+    "mamoru",
+    "decoding",
+    "engine_nvidia",
+    "engine_tract",
+    "forwarder",
+    "inference",
+    "queue",
+    "receiver",
+    "results",
+    "scu",
+];
 
 /// Starts logging on standard error.
 pub fn start(level: LogLevel) {

@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod control;
 mod device;
+mod engine;
 mod exit_code;
 mod installed;
 mod logging;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Bundle(arguments) => commands::bundle::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Conformance => commands::print_conformance(),
+        Command::Engine(arguments) => commands::engine::run(&arguments),
+        Command::PlanWorker(arguments) => commands::plan_worker::run(&arguments),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };
     match result {

@@ -17,9 +17,8 @@ use std::path::{Path, PathBuf};
 use contract::golden::GoldenError;
 use contract::manifest::ManifestError;
 use contract::{Golden, Manifest, PreprocessSpec, Topology};
-use engine_tract::{Layout, TractEngine};
 use export::ExportError;
-use inference::{GoldenFault, ModelFiles, ScoreFailure, Scorer};
+use inference::{Engines, GoldenFault, LoadFailure, ModelFiles, Scorer, Unavailable};
 use results::OperatingPointChoice;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -109,15 +108,28 @@ pub enum ModelError {
     /// The network file lacks what the self-check of every image needs.
     #[error("network.onnx does not hold the classifier's bias")]
     NoBias,
+    /// The engine that is asked for cannot be used on this machine.
+    #[error("the engine cannot be used here: {0}")]
+    NoEngine(Unavailable),
     /// The engine cannot run the network.
     #[error("network.onnx: {0}")]
-    Engine(#[from] ScoreFailure),
+    Engine(LoadFailure),
     /// The engine does not say what the trainer's network said.
     #[error("the model does not compute here what it computed where it was trained: {0}")]
-    Differs(#[from] GoldenFault),
+    Differs(GoldenFault),
     /// The untrained model could not be made.
     #[error("the untrained model cannot be made: {0}")]
     Untrained(#[from] ExportError),
+}
+
+impl From<LoadFailure> for ModelError {
+    fn from(failure: LoadFailure) -> Self {
+        match failure {
+            LoadFailure::Unavailable(why) => Self::NoEngine(why),
+            LoadFailure::Golden(fault) => Self::Differs(fault),
+            failure => Self::Engine(failure),
+        }
+    }
 }
 
 /// A model whose files are sound and belong together. The engine has not seen it yet.
@@ -184,19 +196,21 @@ impl Model {
         Err(format!("the model has no operating point \"{choice}\"; it has: {known}"))
     }
 
-    /// Makes the model ready on the CPU engine with `threads` threads, or all there are when 0.
-    ///
-    /// # Errors
-    /// [`ModelError::Engine`], [`ModelError::Differs`].
-    pub fn ready(self, threads: usize) -> Result<Scorer, ModelError> {
-        // 5. The engine loads the network.
-        let engine = Box::new(TractEngine::new(threads, Layout::Transposed));
-        let mut scorer = Scorer::new(engine, self.files, f64::from(self.bias))?;
-        // 6. It says of the golden inputs what the trainer's network says.
-        if let Some(golden) = &self.golden {
-            scorer.verify(golden)?;
-        }
-        Ok(scorer)
+    /// The manifest and the network.
+    pub const fn files(&self) -> &ModelFiles {
+        &self.files
+    }
+
+    /// What engines are held against, when the model has it.
+    pub const fn golden(&self) -> Option<&Golden> {
+        self.golden.as_ref()
+    }
+
+    /// The model on `engines`, which have not seen it yet. When one is made ready:
+    /// 5. it loads the network;
+    /// 6. it says of the golden inputs what the trainer's network says.
+    pub fn scorer(self, engines: Engines) -> Scorer {
+        Scorer::new(engines, self.files, f64::from(self.bias), self.golden)
     }
 }
 

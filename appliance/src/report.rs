@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use domain::findings::ModelId;
 use domain::report::EXPECTED_VIEWS;
 use domain::study_rules::{Decision, Judged, decide};
-use domain::{Aggregation, BreastFinding, EligibilityPolicy, InstanceKey, InstanceOutcome, Laterality, View};
+use domain::{
+    Aggregation, BreastFinding, EligibilityPolicy, ImageFinding, InstanceKey, InstanceOutcome, Laterality, View,
+};
 use results::{DocumentJson, ImageJson, MissingViewJson, NOTICE, StudyJson, TimingsMsJson};
 
 use crate::analysis::Analysis;
@@ -29,7 +31,7 @@ pub struct Method<'a> {
     pub policy: &'a EligibilityPolicy,
     /// Which model.
     pub model: &'a ModelId,
-    /// Which engine.
+    /// Which engine, where no image says it.
     pub engine: &'a str,
 }
 
@@ -44,7 +46,6 @@ pub fn document(files: Vec<AnalyzedFile>, method: &Method<'_>) -> DocumentJson {
     let studies = studies.into_iter().map(|((_, study), files)| StudyJson {
         study,
         model: Some(method.model.clone()),
-        engine: Some(method.engine.to_owned()),
         ..study_of(files, method)
     });
     DocumentJson { notice: NOTICE.into(), studies: studies.collect() }
@@ -70,13 +71,13 @@ fn study_of(files: Vec<AnalyzedFile>, method: &Method<'_>) -> StudyJson {
         )
     };
     let images: Vec<ImageJson> = files.into_iter().zip(decisions).map(image).collect();
-    let scored: Vec<(Laterality, View, f64)> = images
-        .iter()
-        .filter_map(|image| match &image.outcome {
-            InstanceOutcome::Scored(finding) => Some((finding.laterality, finding.view, finding.probability())),
-            _ => None,
-        })
-        .collect();
+    let findings = images.iter().filter_map(|image| match &image.outcome {
+        InstanceOutcome::Scored(finding) => Some(finding.as_ref()),
+        _ => None,
+    });
+    let engine = ImageFinding::engines(findings.clone()).unwrap_or_else(|| method.engine.to_owned());
+    let scored: Vec<(Laterality, View, f64)> =
+        findings.map(|finding| (finding.laterality, finding.view, finding.probability())).collect();
     let breast = |side: Laterality| {
         let images = scored.iter().filter(|(laterality, ..)| *laterality == side);
         BreastFinding::of(side, &images.map(|(_, view, score)| (*view, *score)).collect::<Vec<_>>(), method.aggregation)
@@ -93,7 +94,7 @@ fn study_of(files: Vec<AnalyzedFile>, method: &Method<'_>) -> StudyJson {
         breasts: [Laterality::Right, Laterality::Left].into_iter().filter_map(breast).collect(),
         missing_views: missing.map(|(laterality, view)| MissingViewJson { laterality, view }).collect(),
         model: None,
-        engine: None,
+        engine: Some(engine),
         rule: StudyJson::rule_of(&images),
         timings_ms: TimingsMsJson::sum(images.iter().map(|image| &image.outcome)),
         images,

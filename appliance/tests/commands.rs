@@ -74,3 +74,113 @@ fn wrong_arguments_are_explained() {
         "no DICOM file"
     );
 }
+
+/// The command with `MAMORU_ENGINE`.
+fn with_engine(engine: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mamoru")).env("MAMORU_ENGINE", engine).args(arguments).output().unwrap()
+}
+
+#[test]
+fn an_engine_that_is_none_is_refused_by_every_command_that_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let exam = phantom::Exam::new(1, phantom::Size::Small).write_into(folder.path()).unwrap();
+    let exam = exam[0].to_str().unwrap();
+    let commands: [&[&str]; 7] = [
+        &["analyze", "--untrained", exam],
+        &["demo", "--untrained", "--exit", "--study", exam],
+        &["serve"],
+        &["results", "verify-destination", "reports"],
+        &["engine", "probe"],
+        &["engine", "bench", "--untrained", exam],
+        &["engine", "check", "--untrained"],
+    ];
+    for arguments in commands {
+        let output = with_engine("gpu", arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {error}");
+        assert!(error.contains("MAMORU_ENGINE: \"gpu\" is no engine; it can be auto, nvidia or cpu"), "{error}");
+        assert_eq!(code(&[arguments, &["--engine", "gpu"]].concat()), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_a_driver_nvidia_is_an_error_auto_is_the_cpu_and_both_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let mamoru = |engine: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mamoru"));
+        command.current_dir(folder.path()).env("MAMORU_ENGINE", engine).args(arguments).output().unwrap()
+    };
+    let probed = json(&mamoru("auto", &["engine", "probe", "--json"]));
+    if probed["steps"][0]["found"] == true {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "\nnot run: commands without an NVIDIA driver: this machine has one");
+        return;
+    }
+    assert_eq!(
+        (&probed["ok"], &probed["engine"], &probed["configured"]),
+        (&true.into(), &"tract".into(), &"auto".into())
+    );
+    let output = mamoru("nvidia", &["engine", "probe", "--json"]);
+    let probed = json(&output);
+    assert_eq!((output.status.code(), &probed["ok"], &probed["engine"]), (Some(1), &false.into(), &Value::Null));
+    assert!(probed["why"].as_str().unwrap().contains("driver"), "{probed}");
+    let exam = phantom::Exam::new(1, phantom::Size::Small).write_into(folder.path()).unwrap();
+    let exam = exam[0].to_str().unwrap();
+    let commands: [&[&str]; 3] = [
+        &["analyze", "--untrained", exam],
+        &["engine", "bench", "--untrained", exam],
+        &["engine", "build", "--untrained"],
+    ];
+    for arguments in commands {
+        let output = mamoru("nvidia", arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(error.contains("driver") && output.stdout.is_empty(), "{arguments:?}: {error}");
+    }
+    // The option goes before the variable.
+    let output = mamoru("nvidia", &["analyze", "--untrained", "--json", "--engine", "auto", exam]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(json(&output)["studies"][0]["engine"], "tract");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "engine: CPU (the NVIDIA driver is not installed)\n");
+    let quiet = mamoru("cpu", &["analyze", "--untrained", "--json", exam]);
+    assert_eq!((quiet.status.success(), quiet.stderr.len()), (true, 0), "{quiet:?}");
+}
+
+#[test]
+fn an_engine_is_measured_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let exam = phantom::Exam::new(1, phantom::Size::Small).write_into(folder.path()).unwrap();
+    let bench = ["engine", "bench", "--untrained", "--json", "--images", "3", exam[0].to_str().unwrap()];
+    let measured = json(&with_engine("cpu", &bench));
+    assert_eq!((&measured["engine"], &measured["images"]), (&"tract".into(), &3.into()));
+    assert_eq!(measured["notice"], "Research use only, not a medical device.");
+    assert!(measured["images_per_second"].as_f64().unwrap() > 0.0, "{measured}");
+    let stages = measured["stages"].as_array().unwrap();
+    let names: Vec<_> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["preprocess", "network", "heat_map", "total"]);
+    for stage in stages {
+        let [p50, p99, max] = ["p50_ms", "p99_ms", "max_ms"].map(|key| stage[key].as_f64().unwrap());
+        assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{stage}");
+    }
+    let checked = json(&with_engine("cpu", &["engine", "check", "--untrained", "--json"]));
+    let verdicts = checked["checks"].as_array().unwrap().iter();
+    let verdicts: Vec<_> = verdicts.map(|check| check["verdict"].as_str().unwrap()).collect();
+    assert_eq!((&checked["ok"], verdicts), (&true.into(), vec!["passed", "passed", "not_run"]), "{checked}");
+    assert_eq!(code(&["engine", "bench", "--images", "0"]), Some(2));
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(code(&["engine", "bench", "--untrained", empty.path().to_str().unwrap()]), Some(6), "no DICOM file");
+}
+
+#[test]
+fn a_builder_of_plans_says_in_its_last_line_why_it_failed() {
+    for (settings, why) in [("{}", "settings: "), ("{\"cache_folder\": \"plans\"}", "model: ")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_mamoru"))
+            .args(["plan-worker", settings])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.lines().next_back().unwrap().starts_with(why), "{said}");
+    }
+}

@@ -103,13 +103,27 @@ pub struct ImageFinding {
     pub geometry: Geometry,
     /// Which model.
     pub model: ModelId,
-    /// Which engine: `tract` or `nvidia`.
+    /// Which engine: `tract`, `nvidia`, or one `in place of` the other. At most 64 characters.
     pub engine: String,
     /// How long each step took.
     pub timings: ImageTimings,
 }
 
+/// What stands in an engine's name between the one that scored and the one that was to.
+pub const IN_PLACE_OF: &str = " in place of ";
+
 impl ImageFinding {
+    /// The engines that scored `findings`, each named once, in the order of the images; `None` where nothing is scored.
+    pub fn engines<'a>(findings: impl Iterator<Item = &'a Self>) -> Option<String> {
+        let mut names: Vec<&str> = Vec::new();
+        for finding in findings {
+            if !names.contains(&finding.engine.as_str()) {
+                names.push(&finding.engine);
+            }
+        }
+        if names.is_empty() { None } else { Some(names.join(", ")) }
+    }
+
     /// What is aggregated per breast, as evaluation does it: the calibrated probability where the model has one.
     #[must_use]
     pub fn probability(&self) -> f64 {
@@ -203,5 +217,22 @@ impl InstanceRecord {
     #[must_use]
     pub const fn key(&self) -> &InstanceKey {
         &self.received.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_engine_that_scored_is_named_once() {
+        let finding = |engine: &str| ImageFinding {
+            engine: engine.into(),
+            ..testing::finding(Laterality::Left, View::CranioCaudal, 0.5)
+        };
+        let findings = ["nvidia", "tract in place of nvidia", "nvidia"].map(finding);
+        assert_eq!(ImageFinding::engines(findings.iter()).as_deref(), Some("nvidia, tract in place of nvidia"));
+        assert_eq!(ImageFinding::engines(findings[..1].iter()).as_deref(), Some("nvidia"));
+        assert_eq!(ImageFinding::engines([].into_iter()), None);
     }
 }

@@ -5,7 +5,7 @@ use contract::{Digest, InstanceAttributes, PatientStudy, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::eligibility::ImageNote;
-use crate::findings::{ImageTimings, ModelId};
+use crate::findings::{ImageFinding, ImageTimings, ModelId};
 use crate::study_rules::Decision;
 use crate::{
     Aggregation, BreastFinding, Document, InstanceKey, InstanceOutcome, InstanceRecord, Laterality, StudyKey,
@@ -110,7 +110,7 @@ pub struct StudyReport {
     pub missing_views: Vec<(Laterality, View)>,
     /// Which model scored; `None` when no image has a score.
     pub model: Option<ModelId>,
-    /// Which engine.
+    /// Which engine; where several scored its images, all of them, separated by commas.
     pub engine: Option<String>,
     /// Patient and study modules for the result objects, from the first header that could be read.
     pub patient_study: PatientStudy,
@@ -153,7 +153,7 @@ impl StudyReport {
             state,
             breasts: [Laterality::Right, Laterality::Left].into_iter().filter_map(breast).collect(),
             model: last.map(|finding| finding.model.clone()),
-            engine: last.map(|finding| finding.engine.clone()),
+            engine: ImageFinding::engines(scored.clone().map(Box::as_ref)),
             patient_study: PatientStudy::default(),
             last_received_at: UnixMillis::default(),
             missing_views,

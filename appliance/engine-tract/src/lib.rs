@@ -110,7 +110,7 @@ impl Loaded for LoadedNetwork {
         let start = Instant::now();
         let NetworkOutputs { probability, logit, cam } = self.run(&input.tensor)?;
         let network_ms = start.elapsed().as_secs_f64() * 1e3;
-        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms, network_ms })
+        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, surface: None, preprocess_ms, network_ms })
     }
 
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {

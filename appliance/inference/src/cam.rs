@@ -1,7 +1,7 @@
 //! The class activation map: threshold, peak, and its value anywhere in the original image.
 
 use contract::Geometry;
-use contract::geometry::Point;
+use contract::geometry::{Extent, Point};
 use domain::findings::Cam;
 
 /// The reference method's threshold: mean plus one standard deviation of the map.
@@ -59,6 +59,35 @@ impl Surface {
     }
 }
 
+/// The thresholded map over an image, or over a reduced one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CamSurface {
+    /// Rows and columns.
+    pub extent: Extent,
+    /// One value of 0 to 1 for each pixel, row by row: 0 where the network saw nothing.
+    pub values: Vec<f32>,
+}
+
+impl CamSurface {
+    /// The map over the original image, reduced to `extent`: the value of each pixel's middle.
+    #[must_use]
+    pub fn of(cam: &Cam, geometry: &Geometry, extent: Extent) -> Self {
+        let surface = Surface::new(cam);
+        let original = geometry.original;
+        let middle =
+            |index: u32, original: u32, side: u32| (f64::from(index) + 0.5) * f64::from(original) / f64::from(side);
+        let mut values = Vec::with_capacity(extent.rows as usize * extent.columns as usize);
+        for row in 0..extent.rows {
+            let y = middle(row, original.rows, extent.rows);
+            values.extend((0..extent.columns).map(|column| {
+                let point = Point { x: middle(column, original.columns, extent.columns), y };
+                geometry.grid_of_original(cam.extent, point).map_or(0.0, |point| surface.at(point))
+            }));
+        }
+        Self { extent, values }
+    }
+}
+
 /// Weights of the four cells around a place `t` between the second and the third.
 fn spline_weights(t: f32) -> [f32; 4] {
     let rest = 1.0 - t;
@@ -72,7 +101,7 @@ fn spline_weights(t: f32) -> [f32; 4] {
 
 #[cfg(test)]
 mod tests {
-    use contract::geometry::{Extent, Rectangle, Runs};
+    use contract::geometry::{Rectangle, Runs};
     use proptest::prelude::*;
 
     use super::*;

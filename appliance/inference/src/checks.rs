@@ -102,6 +102,7 @@ mod tests {
                 input: EXTENT,
                 placed: Rectangle { top: 0, left: 0, rows: 2, columns: 1 },
             },
+            surface: None,
             preprocess_ms: 0.0,
             network_ms: 0.0,
         }

@@ -7,8 +7,10 @@ use contract::preprocess::InputShape;
 use contract::topology::{Stage, Topology};
 use imaging::{DecodedImage, PrepareError};
 
+use crate::cam::CamSurface;
 use crate::checks::{check, check_map};
 use crate::engine::{Engine, EngineError, Loaded, ModelFiles, RawOutputs};
+use crate::heatmap;
 
 /// A network of the same kinds of layers that runs in milliseconds, and a spec of odd sizes for it.
 #[must_use]
@@ -52,6 +54,9 @@ pub fn run(engine: &dyn Engine, model: &ModelFiles, bias: f64) -> Result<(), Str
     let first = analyze(loaded.as_mut(), &image)?;
     check(&first, extent).map_err(|fault| format!("output: {fault}"))?;
     check_map(&first, bias).map_err(|fault| format!("map: {fault}"))?;
+    if first.surface.as_ref().is_some_and(|surface| *surface != expected_surface(&first)) {
+        return Err("the map over the image is not the map's".into());
+    }
     if !is_same(&first, &analyze(loaded.as_mut(), &image)?) {
         return Err("the same image gave two results".into());
     }
@@ -76,7 +81,11 @@ fn analyze(loaded: &mut dyn Loaded, image: &DecodedImage) -> Result<RawOutputs, 
 /// Equal but for the times.
 fn is_same(one: &RawOutputs, other: &RawOutputs) -> bool {
     let parts = |outputs: &RawOutputs| (outputs.probability.to_bits(), outputs.logit.to_bits());
-    parts(one) == parts(other) && one.cam == other.cam && one.geometry == other.geometry
+    parts(one) == parts(other) && one.cam == other.cam && one.geometry == other.geometry && one.surface == other.surface
+}
+
+fn expected_surface(outputs: &RawOutputs) -> CamSurface {
+    CamSurface::of(&outputs.cam, &outputs.geometry, heatmap::extent(outputs.geometry.original))
 }
 
 fn refuses_blank(loaded: &mut dyn Loaded) -> Result<(), String> {
@@ -126,6 +135,7 @@ mod tests {
             (Fault::WrongProbability, "output: network's map contradicts its probability"),
             (Fault::WrongMap, "map: network's map contradicts its probability"),
             (Fault::WrongShape, "output: network's map has another shape than the topology's"),
+            (Fault::WrongSurface, "the map over the image is not the map's"),
             (Fault::Drifts, "the same image gave two results"),
             (Fault::RefusalsLeaveTraces, "a refused image changed the next result"),
             (Fault::LoadsDiffer, "a second load gave another result"),

@@ -5,6 +5,8 @@ use domain::findings::Cam;
 use imaging::{DecodedImage, PrepareError};
 use thiserror::Error;
 
+use crate::cam::CamSurface;
+
 /// A model whose network file is known to be the manifest's.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
@@ -59,6 +61,9 @@ pub enum EngineError {
     /// The network failed.
     #[error("network failed: {0}")]
     Run(String),
+    /// The device that runs the network is gone, or does not answer in time: the loaded model must not be used again.
+    #[error("the engine's device is lost: {0}")]
+    Lost(String),
 }
 
 /// What a network says of an input, before any check.
@@ -83,10 +88,22 @@ pub struct RawOutputs {
     pub cam: Cam,
     /// From the map to the original image.
     pub geometry: Geometry,
+    /// The map over the image at [`crate::heatmap::extent`], where the engine makes it: the same bits as
+    /// [`CamSurface::of`].
+    pub surface: Option<CamSurface>,
     /// Milliseconds of preprocessing.
     pub preprocess_ms: f64,
     /// Milliseconds of the network.
     pub network_ms: f64,
+}
+
+/// What a loaded model is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// 32-bit floats, as where it was trained.
+    Single,
+    /// 16-bit floats, as far as the engine finds them faster.
+    Half,
 }
 
 /// A way to run networks.
@@ -109,16 +126,21 @@ pub trait Engine: Send + Sync {
 
 /// A model that is ready to run. Used by one thread at a time.
 pub trait Loaded: Send {
+    /// What it is computed in: golden vectors are compared accordingly.
+    fn arithmetic(&self) -> Arithmetic {
+        Arithmetic::Single
+    }
+
     /// Preprocesses and runs one image.
     ///
     /// # Errors
-    /// [`EngineError`]; the model stays usable.
+    /// [`EngineError`]; the model stays usable but after [`EngineError::Lost`].
     fn analyze(&mut self, image: &DecodedImage) -> Result<RawOutputs, EngineError>;
 
     /// Runs the network alone on an input `[3, rows, columns]` of the spec's size, normalised as the spec has it: for
     /// golden vectors.
     ///
     /// # Errors
-    /// [`EngineError::Run`]; the model stays usable.
+    /// [`EngineError::Run`], after which the model stays usable; [`EngineError::Lost`].
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError>;
 }

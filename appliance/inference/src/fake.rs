@@ -1,16 +1,18 @@
 //! An engine without a network, for tests of what surrounds an engine. It breaks one rule on demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use contract::manifest::{Manifest, ModelLabel};
 use contract::{Aggregation, CONTRACT_VERSION, Digest, PreprocessSpec};
 use domain::findings::Cam;
 use imaging::{DecodedImage, prepare};
 
+use crate::cam::CamSurface;
 use crate::checks::sigmoid;
 use crate::conformance::{small_model, test_image};
 use crate::engine::{Engine, EngineError, EngineInfo, Loaded, ModelFiles, NetworkOutputs, RawOutputs, Unavailable};
+use crate::heatmap;
 
 /// The only network file that the fake loads.
 const NETWORK: &[u8] = b"a network of the fake engine";
@@ -32,6 +34,7 @@ pub(crate) enum Fault {
     WrongProbability,
     WrongMap,
     WrongShape,
+    WrongSurface,
     Drifts,
     RefusalsLeaveTraces,
     LoadsDiffer,
@@ -41,19 +44,26 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) loads: AtomicU32,
+    /// Is the device gone just now?
+    pub(crate) is_gone: AtomicBool,
     images: AtomicU32,
     refusals: AtomicU32,
 }
 
 #[derive(Debug)]
 pub(crate) struct FakeEngine {
+    name: &'static str,
     fault: Fault,
     pub(crate) counts: Arc<Counts>,
 }
 
 impl FakeEngine {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, counts: Arc::default() }
+        Self::named("fake", fault)
+    }
+
+    pub(crate) fn named(name: &'static str, fault: Fault) -> Self {
+        Self { name, fault, counts: Arc::default() }
     }
 }
 
@@ -78,7 +88,7 @@ pub(crate) fn fake_model() -> ModelFiles {
 
 impl Engine for FakeEngine {
     fn name(&self) -> &'static str {
-        "fake"
+        self.name
     }
 
     fn probe(&self) -> Result<EngineInfo, Unavailable> {
@@ -95,6 +105,9 @@ impl Engine for FakeEngine {
             if self.fault != Fault::LoadAcceptsAnything {
                 return Err(EngineError::Load("not the fake's network".into()));
             }
+        }
+        if self.counts.is_gone.load(Ordering::Relaxed) {
+            return Err(EngineError::Load("no device".into()));
         }
         let load = self.counts.loads.fetch_add(1, Ordering::Relaxed);
         let spec = model.manifest().preprocess;
@@ -120,10 +133,27 @@ impl Loaded for LoadedFake {
         }
         let input = input?;
         let NetworkOutputs { probability, logit, cam } = self.run(&input.tensor)?;
-        Ok(RawOutputs { probability, logit, cam, geometry: input.geometry, preprocess_ms: 0.0, network_ms: 0.0 })
+        let extent = heatmap::extent(input.geometry.original);
+        // A map that is cut has none.
+        let mut surface = (self.fault != Fault::WrongShape).then(|| CamSurface::of(&cam, &input.geometry, extent));
+        if let Some(surface) = surface.as_mut().filter(|_| self.fault == Fault::WrongSurface) {
+            surface.values[0] += 0.5;
+        }
+        Ok(RawOutputs {
+            probability,
+            logit,
+            cam,
+            geometry: input.geometry,
+            surface,
+            preprocess_ms: 0.0,
+            network_ms: 0.0,
+        })
     }
 
     fn run(&mut self, input: &[f32]) -> Result<NetworkOutputs, EngineError> {
+        if self.counts.is_gone.load(Ordering::Relaxed) {
+            return Err(EngineError::Lost("it fell off the bus".into()));
+        }
         let number = self.counts.images.fetch_add(1, Ordering::Relaxed);
         match self.fault {
             Fault::AnalyzePanicsOnce if number == 1 => panic!("as the test wants it"),

@@ -4,7 +4,11 @@ use contract::golden::GoldenError;
 use contract::{Golden, Manifest, golden_channels};
 use thiserror::Error;
 
-use crate::engine::{EngineError, Loaded};
+use crate::engine::{Arithmetic, EngineError, Loaded};
+
+/// What half precision may make of an output, in the measure of [`Golden::tolerance`]: three times what rounding every layer's
+/// output of the default model to 16 bits does (`tests/peers/check_half_typed.py`).
+pub const HALF_TOLERANCE: f64 = 0.02;
 
 /// Why a model must not be used on this engine.
 #[derive(Debug, Error)]
@@ -20,15 +24,20 @@ pub enum GoldenFault {
     Golden(#[from] GoldenError),
 }
 
-/// Runs every golden vector on `loaded`, the model of `manifest`, and compares all outputs.
+/// Runs every golden vector on `loaded`, the model of `manifest`, and compares all outputs: within the vectors' own tolerance,
+/// and in half precision within [`HALF_TOLERANCE`] where that is wider.
 ///
 /// # Errors
 /// The first [`GoldenFault`].
 pub fn verify(loaded: &mut dyn Loaded, manifest: &Manifest, golden: &Golden) -> Result<(), GoldenFault> {
     golden.check()?;
+    let tolerance = match loaded.arithmetic() {
+        Arithmetic::Single => golden.tolerance,
+        Arithmetic::Half => golden.tolerance.max(HALF_TOLERANCE),
+    };
     for vector in &golden.vectors {
         let outputs = loaded.run(&input(manifest, vector.seed))?;
-        vector.compare(outputs.logit, outputs.probability, &outputs.cam.values, golden.tolerance)?;
+        vector.compare(outputs.logit, outputs.probability, &outputs.cam.values, tolerance)?;
     }
     Ok(())
 }
@@ -66,6 +75,36 @@ mod tests {
     #[test]
     fn an_engine_that_says_the_same_passes() {
         verdict(Fault::None, &golden()).unwrap();
+    }
+
+    /// An engine in half precision that is off by `gap`.
+    struct Halved(Box<dyn Loaded>, f32);
+
+    impl Loaded for Halved {
+        fn arithmetic(&self) -> Arithmetic {
+            Arithmetic::Half
+        }
+
+        fn analyze(&mut self, image: &imaging::DecodedImage) -> Result<crate::RawOutputs, EngineError> {
+            self.0.analyze(image)
+        }
+
+        fn run(&mut self, input: &[f32]) -> Result<crate::NetworkOutputs, EngineError> {
+            let mut outputs = self.0.run(input)?;
+            outputs.cam.values[0] += self.1;
+            Ok(outputs)
+        }
+    }
+
+    #[test]
+    fn half_precision_has_more_room_and_not_all_of_it() {
+        let model = fake_model();
+        let verdict = |gap| {
+            let mut loaded = Halved(FakeEngine::new(Fault::None).load(&model).unwrap(), gap);
+            verify(&mut loaded, model.manifest(), &golden()).is_ok()
+        };
+        assert!(verdict(0.015));
+        assert!(!verdict(0.2));
     }
 
     #[test]

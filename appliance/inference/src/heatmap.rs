@@ -1,5 +1,8 @@
 //! The picture of a class activation map: the image beside the same image with the map over it.
 
+use std::borrow::Cow;
+
+use contract::geometry::Extent;
 use contract::preprocess::InputShape;
 use contract::{HotSpot, Point, PreprocessSpec, Ring};
 use domain::NOTICE;
@@ -8,7 +11,7 @@ use drawing::{PictureError, Size};
 use imaging::{DecodedImage, PrepareError, prepare};
 use thiserror::Error;
 
-use crate::cam::Surface;
+use crate::cam::CamSurface;
 
 pub use drawing::Picture;
 
@@ -48,34 +51,44 @@ pub enum HeatmapError {
     Picture(#[from] PictureError),
 }
 
-/// Draws `image` as its own window shows it, reduced to at most 1024 rows, and beside it the same with the thresholded
-/// map of `cam` over it. Rows and columns that the network never saw carry no map.
+/// Rows and columns at which an image is drawn: at most 1024 rows.
+#[must_use]
+pub fn extent(original: Extent) -> Extent {
+    let rows = original.rows.min(ROWS_MAX);
+    let columns = (u64::from(original.columns) * u64::from(rows) / u64::from(original.rows)).max(1) as u32;
+    Extent { rows, columns }
+}
+
+/// Draws `image` as its own window shows it, reduced to [`extent`], and beside it the same with the thresholded map of `cam`
+/// over it: `surface`, where an engine made it for this extent already. Rows and columns that the network never saw carry no
+/// map.
 ///
 /// The picture is `2 × columns + 16` wide, for `columns` of the reduced image, and at least as wide as the notice, with
 /// black to the right; below the images stand 28 rows with the notice and, where there is room, what the colours mean.
 ///
 /// # Errors
 /// [`HeatmapError`].
-pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> Result<Picture, HeatmapError> {
+pub fn draw(
+    image: &DecodedImage,
+    cam: &Cam,
+    geometry: &contract::Geometry,
+    surface: Option<&CamSurface>,
+) -> Result<Picture, HeatmapError> {
     let original = geometry.original;
-    let rows = original.rows.min(ROWS_MAX);
-    let columns = (u64::from(original.columns) * u64::from(rows) / u64::from(original.rows)).max(1) as u32;
+    let extent = extent(original);
+    let Extent { rows, columns } = extent;
     let grey = reduced(image, rows, columns)?;
-    let surface = Surface::new(cam);
+    let made = surface.filter(|surface| surface.extent == extent && surface.values.len() == grey.len());
+    let surface = made.map_or_else(|| Cow::Owned(CamSurface::of(cam, geometry, extent)), Cow::Borrowed);
     let width = (2 * columns + GAP_COLUMNS).max(Size::Tiny.columns_of(NOTICE) + GAP_COLUMNS);
     let mut picture = Picture::new(width, rows + NOTICE_ROWS, [0; 3]);
-    for (y, (line, grey)) in
-        picture.rgb.chunks_exact_mut(width as usize * 3).zip(grey.chunks_exact(columns as usize)).enumerate()
-    {
+    let lines = picture.rgb.chunks_exact_mut(width as usize * 3);
+    let (grey, strengths) = (grey.chunks_exact(columns as usize), surface.values.chunks_exact(columns as usize));
+    for ((line, grey), strengths) in lines.zip(grey).zip(strengths) {
         let (plain, overlaid) = line.split_at_mut((columns + GAP_COLUMNS) as usize * 3);
-        for (x, &value) in grey.iter().enumerate() {
+        for (x, (&value, &strength)) in grey.iter().zip(strengths).enumerate() {
             let level = value * 255.0;
             plain[3 * x..3 * x + 3].fill(level as u8);
-            let point = Point {
-                x: (x as f64 + 0.5) * f64::from(original.columns) / f64::from(columns),
-                y: (y as f64 + 0.5) * f64::from(original.rows) / f64::from(rows),
-            };
-            let strength = geometry.grid_of_original(cam.extent, point).map_or(0.0, |point| surface.at(point));
             overlaid[3 * x..3 * x + 3].copy_from_slice(&blend(level, strength));
         }
     }
@@ -95,8 +108,13 @@ pub fn draw(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> R
 ///
 /// # Errors
 /// [`HeatmapError`].
-pub fn draw_png(image: &DecodedImage, cam: &Cam, geometry: &contract::Geometry) -> Result<Vec<u8>, HeatmapError> {
-    Ok(draw(image, cam, geometry)?.to_png(NOTICE)?)
+pub fn draw_png(
+    image: &DecodedImage,
+    cam: &Cam,
+    geometry: &contract::Geometry,
+    surface: Option<&CamSurface>,
+) -> Result<Vec<u8>, HeatmapError> {
+    Ok(draw(image, cam, geometry, surface)?.to_png(NOTICE)?)
 }
 
 /// Draws the line that structured reports and presentation states carry onto the right image.
@@ -167,7 +185,7 @@ mod colour_vision;
 
 #[cfg(test)]
 mod tests {
-    use contract::geometry::{Extent, Rectangle, Runs};
+    use contract::geometry::{Rectangle, Runs};
 
     use super::*;
 
@@ -186,7 +204,7 @@ mod tests {
         };
         let mut values = vec![0.0; 16];
         values[15] = 1.0;
-        let picture = draw(&image, &Cam { extent: Extent { rows: 4, columns: 4 }, values }, &geometry).unwrap();
+        let picture = draw(&image, &Cam { extent: Extent { rows: 4, columns: 4 }, values }, &geometry, None).unwrap();
         assert_eq!((picture.rows, picture.columns), (200 + 28, 256));
         let pixel = |x: usize, y: usize| &picture.rgb[(y * 256 + x) * 3..][..3];
         let is_grey = |pixel: &[u8]| pixel[0] == pixel[1] && pixel[1] == pixel[2];
@@ -202,6 +220,29 @@ mod tests {
     }
 
     #[test]
+    fn a_surface_of_the_drawn_extent_is_taken_and_any_other_is_not() {
+        let (rows, columns) = (60_u32, 40_u32);
+        let image = DecodedImage::from_gray(rows, columns, 12, (0..rows as u16 * columns as u16).collect()).unwrap();
+        let geometry = contract::Geometry {
+            original: Extent { rows, columns },
+            kept_rows: Runs::all(rows),
+            kept_columns: Runs::all(columns),
+            input: Extent { rows: 20, columns: 20 },
+            placed: Rectangle { top: 0, left: 0, rows: 20, columns: 20 },
+        };
+        let cam = Cam { extent: Extent { rows: 2, columns: 2 }, values: vec![0.0, 0.0, 0.0, 1.0] };
+        let drawn = |surface: Option<&CamSurface>| draw(&image, &cam, &geometry, surface).unwrap().rgb;
+        let own = CamSurface::of(&cam, &geometry, extent(geometry.original));
+        assert_eq!(drawn(Some(&own)), drawn(None));
+        let mut other = own.clone();
+        other.values[0] = 1.0;
+        assert_ne!(drawn(Some(&other)), drawn(None));
+        other.extent.rows -= 1;
+        assert_eq!(drawn(Some(&other)), drawn(None));
+        assert_eq!(extent(Extent { rows: 4096, columns: 3328 }), Extent { rows: 1024, columns: 832 });
+    }
+
+    #[test]
     fn every_picture_carries_the_notice() {
         for columns in [1_u32, 100, 300] {
             let image = DecodedImage::from_gray(50, columns, 16, (0..50 * columns as u16).collect()).unwrap();
@@ -213,10 +254,10 @@ mod tests {
                 placed: Rectangle { top: 0, left: 0, rows: 40, columns: 40 },
             };
             let cam = Cam { extent: Extent { rows: 1, columns: 1 }, values: vec![0.0] };
-            let picture = draw(&image, &cam, &geometry).unwrap();
+            let picture = draw(&image, &cam, &geometry, None).unwrap();
             let strip = &picture.rgb[50 * 3 * picture.columns as usize..];
             assert!(strip.chunks_exact(3).filter(|pixel| **pixel == NOTICE_COLOUR).count() > 200, "visible words");
-            let png = draw_png(&image, &cam, &geometry).unwrap();
+            let png = draw_png(&image, &cam, &geometry, None).unwrap();
             assert_eq!(Picture::from_png(&png).unwrap(), picture);
             assert!(png.windows(NOTICE.len()).any(|window| window == NOTICE.as_bytes()), "words for programs");
         }

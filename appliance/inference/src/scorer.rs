@@ -1,4 +1,4 @@
-//! One model on one engine, used by one thread: panics contained, output checked, heat map drawn.
+//! One model on an engine, used by one thread: panics contained, output checked, heat map drawn, loss of the engine dealt with.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -10,8 +10,8 @@ use imaging::DecodedImage;
 use thiserror::Error;
 
 use crate::checks::{OutputFault, check, check_map};
-use crate::engine::{Engine, EngineError, Loaded, ModelFiles, RawOutputs};
-use crate::golden::GoldenFault;
+use crate::crew::{Crew, Engines, LoadFailure, Watcher};
+use crate::engine::{EngineError, ModelFiles, RawOutputs};
 use crate::heatmap::{HeatmapError, draw_png};
 
 /// A scored image.
@@ -19,6 +19,8 @@ use crate::heatmap::{HeatmapError, draw_png};
 pub struct Scored {
     /// The checked outputs.
     pub outputs: RawOutputs,
+    /// Which engine scored it, for results: its name, or `... in place of ...` (at most 64 characters).
+    pub engine: String,
     /// The heat map beside the image, as PNG.
     pub heatmap_png: Vec<u8>,
     /// Milliseconds of drawing.
@@ -34,6 +36,9 @@ pub enum ScoreFailure {
     /// The engine panicked; it is loaded anew for the next image. The panic's text may hold anything and is left out.
     #[error("engine panicked")]
     Panicked,
+    /// There is no engine that can score.
+    #[error("AI is unavailable: {0}")]
+    Unavailable(String),
     /// The output must not become a score.
     #[error(transparent)]
     Output(#[from] OutputFault),
@@ -50,6 +55,7 @@ impl ScoreFailure {
             Self::Engine(EngineError::Prepare(error)) => error.code(),
             Self::Engine(EngineError::Load(_)) => "engine_load_failed",
             Self::Engine(EngineError::Run(_)) => "engine_run_failed",
+            Self::Engine(EngineError::Lost(_)) | Self::Unavailable(_) => "ai_unavailable",
             Self::Panicked => "engine_panicked",
             Self::Output(fault) => fault.code(),
             Self::Heatmap(_) => "heatmap_failed",
@@ -57,43 +63,67 @@ impl ScoreFailure {
     }
 }
 
-/// A model on an engine.
+/// A model, and the engines that may run it.
 pub struct Scorer {
-    engine: Box<dyn Engine>,
-    model: ModelFiles,
+    crew: Crew,
     bias: f64,
     cam: Extent,
-    loaded: Option<Box<dyn Loaded>>,
 }
 
 impl Scorer {
-    /// Loads `model`. `bias` is the classifier's, from the network file's metadata.
-    ///
-    /// # Errors
-    /// [`ScoreFailure`] when the engine cannot load the model.
-    pub fn new(engine: Box<dyn Engine>, model: ModelFiles, bias: f64) -> Result<Self, ScoreFailure> {
+    /// A scorer of which nothing is loaded yet. `bias` is the classifier's, from the network file's metadata; each engine is
+    /// held against `golden` whenever it has loaded the model.
+    #[must_use]
+    pub fn new(engines: Engines, model: ModelFiles, bias: f64, golden: Option<Golden>) -> Self {
         let cam = model.manifest().topology.cam_extent(model.manifest().preprocess.input);
-        let mut scorer = Self { engine, model, bias, cam, loaded: None };
-        scorer.loaded = Some(scorer.load()?);
-        Ok(scorer)
+        Self { crew: Crew::new(engines, model, golden), bias, cam }
     }
 
-    /// The engine's name.
+    /// The same, and `watcher` hears how the engines are.
     #[must_use]
-    pub fn engine(&self) -> &'static str {
-        self.engine.name()
+    pub fn watched_by(self, watcher: Watcher) -> Self {
+        Self { crew: self.crew.watched_by(watcher), ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_clock(self, clock: Box<dyn Fn() -> Instant + Send>) -> Self {
+        Self { crew: self.crew.with_clock(clock), ..self }
+    }
+
+    /// Makes the first engine ready, or the second one where it may score from the start.
+    ///
+    /// # Errors
+    /// [`LoadFailure`]: the engine counts as lost from then on.
+    pub fn prepare(&mut self) -> Result<(), LoadFailure> {
+        self.crew.prepare()
+    }
+
+    /// Makes whoever would score an image now ready, be it the engine that stands in.
+    ///
+    /// # Errors
+    /// Why nobody would.
+    pub fn stand_by(&mut self) -> Result<(), String> {
+        let on_duty = self.crew.take()?;
+        self.crew.put_back(on_duty);
+        Ok(())
+    }
+
+    /// The engine of the next image, as far as it is known, as in [`Scored::engine`].
+    #[must_use]
+    pub fn engine(&self) -> String {
+        self.crew.name()
     }
 
     /// Which model.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
-        self.model.manifest()
+        self.crew.model().manifest()
     }
 
     /// Which model, for results.
     #[must_use]
     pub fn model(&self) -> ModelId {
-        let manifest = self.model.manifest();
+        let manifest = self.manifest();
         ModelId {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -108,40 +138,34 @@ impl Scorer {
     /// # Errors
     /// [`ScoreFailure`]; the scorer stays usable.
     pub fn score(&mut self, image: &DecodedImage) -> Result<Scored, ScoreFailure> {
-        let mut loaded = match self.loaded.take() {
-            Some(loaded) => loaded,
-            None => self.load()?,
+        let (engine, outputs) = match self.run(image) {
+            // Whoever stands in takes over for this very image.
+            Err(ScoreFailure::Engine(EngineError::Lost(_))) => self.run(image)?,
+            result => result?,
         };
-        // After a panic the loaded model is dropped: whatever state it is in is never used again.
-        let outputs = catch_unwind(AssertUnwindSafe(|| loaded.analyze(image))).map_err(|_| ScoreFailure::Panicked)?;
-        self.loaded = Some(loaded);
-        let outputs = outputs?;
         check(&outputs, self.cam)?;
         check_map(&outputs, self.bias)?;
         let start = Instant::now();
-        let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry)?;
-        Ok(Scored { outputs, heatmap_png, render_ms: start.elapsed().as_secs_f64() * 1e3 })
+        let heatmap_png = draw_png(image, &outputs.cam, &outputs.geometry, outputs.surface.as_ref())?;
+        Ok(Scored { outputs, engine, heatmap_png, render_ms: start.elapsed().as_secs_f64() * 1e3 })
     }
 
-    /// Holds the loaded model against golden vectors.
-    ///
-    /// # Errors
-    /// [`GoldenFault`]: the model must not be used on this engine.
-    pub fn verify(&mut self, golden: &Golden) -> Result<(), GoldenFault> {
-        let mut loaded = match self.loaded.take() {
-            Some(loaded) => loaded,
-            None => self.engine.load(&self.model)?,
-        };
-        let manifest = self.model.manifest();
-        let verify = AssertUnwindSafe(|| crate::golden::verify(loaded.as_mut(), manifest, golden));
-        let verdict = catch_unwind(verify).map_err(|_| GoldenFault::Panicked)?;
-        self.loaded = Some(loaded);
-        verdict
-    }
-
-    fn load(&self) -> Result<Box<dyn Loaded>, ScoreFailure> {
-        let load = AssertUnwindSafe(|| self.engine.load(&self.model));
-        Ok(catch_unwind(load).map_err(|_| ScoreFailure::Panicked)??)
+    fn run(&mut self, image: &DecodedImage) -> Result<(String, RawOutputs), ScoreFailure> {
+        let mut on_duty = self.crew.take().map_err(ScoreFailure::Unavailable)?;
+        // After a panic the loaded model is dropped: whatever state it is in is never used again.
+        let analyze = AssertUnwindSafe(|| on_duty.loaded.analyze(image));
+        match catch_unwind(analyze).map_err(|_| ScoreFailure::Panicked)? {
+            Err(EngineError::Lost(why)) => {
+                drop(on_duty);
+                self.crew.lose(why.clone());
+                Err(EngineError::Lost(why).into())
+            }
+            outputs => {
+                let name = on_duty.name.clone();
+                self.crew.put_back(on_duty);
+                Ok((name, outputs?))
+            }
+        }
     }
 }
 
@@ -154,10 +178,16 @@ mod tests {
     use crate::conformance::test_image;
     use crate::fake::{Counts, FakeEngine, Fault, fake_model};
 
+    fn of(engine: FakeEngine) -> Scorer {
+        Scorer::new(Engines::only(Box::new(engine)), fake_model(), 0.0, None)
+    }
+
     fn scorer(fault: Fault) -> (Scorer, Arc<Counts>) {
         let engine = FakeEngine::new(fault);
         let counts = Arc::clone(&engine.counts);
-        (Scorer::new(Box::new(engine), fake_model(), 0.0).unwrap(), counts)
+        let mut scorer = of(engine);
+        scorer.prepare().unwrap();
+        (scorer, counts)
     }
 
     /// Scores three images: `Ok` or the failure's code for each, and how often the model was loaded.
@@ -187,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_panic_while_loading_is_an_error() {
-        let result = Scorer::new(Box::new(FakeEngine::new(Fault::LoadPanics)), fake_model(), 0.0);
-        assert!(matches!(result, Err(ScoreFailure::Panicked)));
+        let result = of(FakeEngine::new(Fault::LoadPanics)).prepare();
+        assert!(matches!(result, Err(LoadFailure::Panicked)));
     }
 
     #[test]

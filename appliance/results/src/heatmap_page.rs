@@ -63,7 +63,11 @@ fn draw(
     let columns = COLUMNS_MIN.max(picture_columns);
     let room = columns - 2 * MARGIN;
     let lines = words(report, number, image, finding);
-    let lines: Vec<String> = lines.iter().flat_map(|line| page::wrapped(line, room, 2)).collect();
+    let wrapped = |(line, colour): &(String, [u8; 3])| {
+        let colour = *colour;
+        page::wrapped(line, room, 2).into_iter().map(move |line| (line, colour)).collect::<Vec<_>>()
+    };
+    let lines: Vec<(String, [u8; 3])> = lines.iter().flat_map(wrapped).collect();
     let top = BANNER_ROWS + TITLE_ROWS + LINE_ROWS * lines.len() as u32 + GAP_ROWS;
     let mut page = page::blank(report, columns, top + picture_rows + MARGIN);
     let untrained = wording::untrained(&finding.model);
@@ -71,8 +75,8 @@ fn draw(
     let verdict = if untrained.is_none() { marks::verdict(finding).to_uppercase() } else { String::new() };
     let title = format!("{}  SCORE {}  {verdict}", wording::view(finding), wording::score(finding.score));
     page.write((MARGIN, BANNER_ROWS + 14), room, &title, Size::Large, TEXT);
-    for (line, row) in lines.iter().zip((BANNER_ROWS + TITLE_ROWS..).step_by(LINE_ROWS as usize)) {
-        page.write((MARGIN, row), room, line, Size::Normal, QUIET);
+    for ((line, colour), row) in lines.iter().zip((BANNER_ROWS + TITLE_ROWS..).step_by(LINE_ROWS as usize)) {
+        page.write((MARGIN, row), room, line, Size::Normal, *colour);
     }
     if let Some(text) = untrained {
         let left = MARGIN + Size::Large.columns_of(&title);
@@ -85,19 +89,26 @@ fn draw(
     page
 }
 
-/// What is said above the picture.
-fn words(report: &StudyReport, number: u32, image: &ReportedImage, finding: &ImageFinding) -> Vec<String> {
+/// What is said above the picture, and in which colours.
+fn words(report: &StudyReport, number: u32, image: &ReportedImage, finding: &ImageFinding) -> Vec<(String, [u8; 3])> {
     let revision = wording::supersedes(report).unwrap_or_else(|| format!("Revision {}", report.revision));
+    let quiet = |line: String| (line, QUIET);
+    let model = format!("Model {}, engine {}.", wording::model(&finding.model), finding.engine);
     let mut lines = vec![
-        format!("Image {number} of {}. {revision}. Score of this image, not of the breast.", report.images.len()),
-        marks::rule(finding),
-        wording::meaning_of(finding),
-        format!("Model {}, engine {}.", wording::model(&finding.model), finding.engine),
+        quiet(format!(
+            "Image {number} of {}. {revision}. Score of this image, not of the breast.",
+            report.images.len()
+        )),
+        quiet(marks::rule(finding)),
+        quiet(wording::meaning_of(finding)),
+        (model, if wording::is_stand_in(&finding.engine) { WARNING } else { QUIET }),
         // A map of a low score is as bright as that of a high one.
-        "Right: the map over the image on the left. Its colours compare places of this image only, not images."
-            .to_owned(),
+        quiet(
+            "Right: the map over the image on the left. Its colours compare places of this image only, not images."
+                .into(),
+        ),
     ];
-    lines.extend(image.attributes.as_deref().and_then(orientation));
+    lines.extend(image.attributes.as_deref().and_then(orientation).map(quiet));
     lines
 }
 

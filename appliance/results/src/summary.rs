@@ -188,15 +188,19 @@ fn in_order_of_interest(report: &StudyReport) -> Vec<(usize, &ReportedImage)> {
 fn draw_footer(page: &mut Picture, report: &StudyReport) {
     page.fill(MARGIN, FOOTER_TOP - 18, ROOM, 2, RULE);
     let lines = match &report.model {
-        Some(model) => vec![
-            format!("Model {}", wording::model(model)),
-            format!("Network SHA-256 {}", model.network),
-            format!("Preprocessing   {}", model.preprocess),
-            format!("Engine {}, Mamoru {}", report.engine.as_deref().unwrap_or("-"), env!("CARGO_PKG_VERSION")),
-        ],
-        None => vec![format!("Mamoru {}", env!("CARGO_PKG_VERSION"))],
+        Some(model) => {
+            let engine = report.engine.as_deref().unwrap_or("-");
+            let colour = if wording::is_stand_in(engine) { WARNING } else { QUIET };
+            vec![
+                (format!("Model {}", wording::model(model)), QUIET),
+                (format!("Network SHA-256 {}", model.network), QUIET),
+                (format!("Preprocessing   {}", model.preprocess), QUIET),
+                (format!("Engine {engine}, Mamoru {}", env!("CARGO_PKG_VERSION")), colour),
+            ]
+        }
+        None => vec![(format!("Mamoru {}", env!("CARGO_PKG_VERSION")), QUIET)],
     };
-    for (line, top) in lines.iter().zip((FOOTER_TOP..).step_by(26)) {
-        page.write((MARGIN, top), ROOM, line, Size::Normal, QUIET);
+    for ((line, colour), top) in lines.iter().zip((FOOTER_TOP..).step_by(26)) {
+        page.write((MARGIN, top), ROOM, line, Size::Normal, *colour);
     }
 }

@@ -1,7 +1,7 @@
 //! What pages and comments say in the same words.
 
 use contract::manifest::ModelLabel;
-use domain::findings::ModelId;
+use domain::findings::{IN_PLACE_OF, ModelId};
 use domain::{
     Aggregation, BreastFinding, ImageFinding, InstanceOutcome, Laterality, StudyReport, StudyState, Trigger, View,
 };
@@ -148,6 +148,11 @@ pub(crate) const fn label(label: ModelLabel) -> &'static str {
 /// Name, version and label.
 pub(crate) fn model(model: &ModelId) -> String {
     format!("{} {} ({})", model.name, model.version, label(model.label))
+}
+
+/// Did another engine than the one that was to score stand in for it?
+pub(crate) fn is_stand_in(engine: &str) -> bool {
+    engine.contains(IN_PLACE_OF)
 }
 
 /// [`UNTRAINED`], for a model of that label.

@@ -14,6 +14,8 @@ use crate::analysis::Analyst;
 use crate::cli::AnalyzeArgs;
 use crate::commands::progress::Progress;
 use crate::commands::{complain_of_no_input, files, objects, print_json, study_text};
+use crate::config::{Config, EngineConfig};
+use crate::engine::ready;
 use crate::exit_code::Exit;
 use crate::model::Model;
 use crate::report::{AnalyzedFile, Method, document};
@@ -31,12 +33,14 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
     if let Some(out) = &arguments.out {
         fs::create_dir_all(out).with_context(|| format!("folder {} cannot be made", out.display()))?;
     }
+    let settings = Config::load(arguments.config.as_deref())?;
     let policy = EligibilityPolicy {
         accept_secondary_capture: arguments.digitised_film,
         view_from_patient_orientation: arguments.digitised_film,
         ..EligibilityPolicy::default()
     };
-    let scorer = Model::open(&arguments.model.source())?.ready(arguments.threads)?;
+    let config = arguments.engine.over(EngineConfig { threads: arguments.threads, ..settings.engine })?;
+    let (scorer, _) = ready(Model::open(&arguments.model.source())?, &config, &settings.state_dir)?;
     let mut analyst = Analyst::new(scorer, WorkerLimits::default(), policy, arguments.digitised_film)?;
     // Heat maps wait on disk for the pages that show them: a collection may have thousands.
     let kept = arguments.results.as_ref().map(|_| tempfile::tempdir()).transpose()?;
@@ -61,7 +65,7 @@ pub fn run(arguments: &AnalyzeArgs) -> anyhow::Result<Exit> {
         aggregation: arguments.aggregation.map_or_else(|| analyst.aggregation(), Aggregation::from),
         policy: &policy,
         model: &analyst.model(),
-        engine: analyst.engine(),
+        engine: &analyst.engine(),
     };
     if let (Some(folder), Some(kept)) = (&arguments.results, &kept) {
         let settings = Settings { finding_code: arguments.finding_code.into(), ..Settings::default() };

@@ -22,6 +22,7 @@ use crate::commands::progress::Progress;
 use crate::commands::{complain_of_no_input, files, print_json, runtime, send, stop_signal};
 use crate::config::{Config, EngineConfig, LogLevel};
 use crate::device::Device;
+use crate::engine::ready;
 use crate::exit_code::Exit;
 use crate::logging;
 use crate::model::Model;
@@ -63,7 +64,10 @@ async fn demonstrate(arguments: &DemoArgs, state: &Path, out: &Path) -> anyhow::
     }
     let destination = Destination::start(&state.join("destination")).await?;
     let config = device_config(arguments, state, out, &destination)?;
-    let scorer = Model::open(&config.model)?.ready(config.engine.threads)?;
+    let model = Model::open(&config.model)?;
+    // A plan takes minutes to build: it must outlive the demonstration.
+    let (engine, plans) = (config.engine.clone(), Config::default().state_dir);
+    let scorer = tokio::task::spawn_blocking(move || ready(model, &engine, &plans)).await??;
     let device = Device::start(config, scorer, arguments.study.is_some()).await?;
     let peer = Peer {
         address: device.facts.address.to_string(),
@@ -145,7 +149,7 @@ fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &D
             ..EligibilityPolicy::default()
         },
         assembly: AssemblyPolicy { settle_ms: 500, quiet_ms: 3_000, ..AssemblyPolicy::default() },
-        engine: EngineConfig { threads: arguments.threads, ..EngineConfig::default() },
+        engine: arguments.engine.over(EngineConfig { threads: arguments.threads, ..EngineConfig::default() })?,
         model: arguments.model.source(),
         destinations: vec![pacs, folder],
         ..Config::default()

@@ -8,28 +8,32 @@ use crate::cli::ServeArgs;
 use crate::commands::{print_json, runtime, stop_signal};
 use crate::config::Config;
 use crate::device::Device;
+use crate::engine::Assembled;
 use crate::exit_code::Exit;
 use crate::installed;
 use crate::logging;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. The CPU engine is ready before anybody can send; the NVIDIA engine, for which a plan may have
+/// to be built first, is made ready while images are received already.
 ///
 /// # Errors
 /// [`ConfigErrors`](crate::config::ConfigErrors) for a configuration or a model that cannot be used. When the device cannot be started, or did not stop in time.
 pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
-    let config = Config::load(arguments.config.as_deref())?;
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.engine = arguments.engine.over(config.engine)?;
     logging::start(config.log);
-    let scorer = installed::scorer(&config)?;
+    let Assembled { scorer, board, .. } = installed::assembled(&config)?;
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {
-        let device = Device::start(config, scorer, false).await?;
+        let device = Device::start(config, (scorer, board), false).await?;
         let facts = &device.facts;
         if arguments.json {
             print_json(&json!({
                 "ready": true,
                 "listen": facts.address.to_string(),
                 "ae_title": facts.ae_title,
-                "engine": facts.engine,
+                "engine": facts.board.engine(),
+                "engine_health": facts.board.status(),
                 "model": facts.model,
                 "notice": results::NOTICE,
             }))?;

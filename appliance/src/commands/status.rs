@@ -36,6 +36,9 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
         "model      {} {} ({:?}), engine {}",
         status.model.name, status.model.version, status.model.label, status.engine
     )?;
+    if let Some(health) = &status.engine_health {
+        writeln!(output, "engine     {}", health.text())?;
+    }
     writeln!(
         output,
         "receiver   {} images taken, {} refused; {} associations, {} broken off",

@@ -20,6 +20,7 @@ use crate::commands::objects::Wanted;
 use crate::commands::progress::Progress;
 use crate::commands::{objects, print_json, runtime};
 use crate::config::{Config, ConfigErrors};
+use crate::engine::ready;
 use crate::exit_code::Exit;
 use crate::report::{AnalyzedFile, Method};
 use outcome::{Committed, Verification, VerifiedObject};
@@ -36,7 +37,8 @@ const RECEIVED_SECONDS: u64 = 1_767_268_800;
 /// # Errors
 /// [`ConfigErrors`] when there is no such destination or it cannot be used; when the exam cannot be made or scored.
 pub fn run(arguments: &VerifyDestinationArgs) -> anyhow::Result<Exit> {
-    let config = Config::load(arguments.config.as_deref())?;
+    let mut config = Config::load(arguments.config.as_deref())?;
+    config.engine = arguments.engine.over(config.engine)?;
     let destination = find(&config, &arguments.name)?;
     let wrong = |why: String| ConfigErrors(vec![format!("destination {}: {why}", destination.name)]);
     let carrier = Carrier::new(destination, &config.ae_title()?).map_err(wrong)?;
@@ -92,8 +94,8 @@ struct Made {
 
 /// Scores the exam as the device would, and writes the objects of `kinds` into `folder`.
 fn make(config: &Config, folder: &Path, paths: &[PathBuf], kinds: &[ResultKind]) -> anyhow::Result<Vec<Made>> {
-    let ready = open_model(config)?.ready(config.engine.threads);
-    let scorer = ready.map_err(|error| ConfigErrors(vec![format!("model: {error}")]))?;
+    let ready = ready(open_model(config)?, &config.engine, &config.state_dir);
+    let (scorer, _) = ready.map_err(|error| ConfigErrors(vec![format!("model: {error:#}")]))?;
     let mut analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, false)?;
     let mut heatmaps = Vec::new();
     let mut analyzed = Vec::new();
@@ -106,7 +108,7 @@ fn make(config: &Config, folder: &Path, paths: &[PathBuf], kinds: &[ResultKind])
         aggregation: config.assembly.aggregation.unwrap_or_else(|| analyst.aggregation()),
         policy: &config.eligibility,
         model: &analyst.model(),
-        engine: analyst.engine(),
+        engine: &analyst.engine(),
     };
     let heatmap = |index: usize| heatmaps.get(index).cloned().flatten();
     let mut made = Vec::new();

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, EngineConfig};
 
 /// The longest path of a Unix socket, with its end (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -49,7 +49,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigErrors> {
         decoding: section(&mut table, "decoding", &mut errors),
         eligibility: section(&mut table, "eligibility", &mut errors),
         assembly: section(&mut table, "assembly", &mut errors),
-        engine: section(&mut table, "engine", &mut errors),
+        engine: engine(&mut table, &mut errors),
         results: section(&mut table, "results", &mut errors),
         retention: section(&mut table, "retention", &mut errors),
         destinations: Vec::new(),
@@ -75,9 +75,21 @@ fn scalar<T: DeserializeOwned>(table: &mut Table, key: &str, default: T, errors:
     })
 }
 
+/// Takes the section `engine`, and the one inside it, out of `table`.
+fn engine(table: &mut Table, errors: &mut Vec<String>) -> EngineConfig {
+    let inner = table.get_mut("engine").and_then(Value::as_table_mut).and_then(|engine| engine.remove("nvidia"));
+    let nvidia = given(inner, "engine.nvidia", errors);
+    EngineConfig { nvidia, ..section(table, "engine", errors) }
+}
+
 /// Takes the section `name` out of `table`.
 fn section<T: DeserializeOwned + Serialize + Default>(table: &mut Table, name: &str, errors: &mut Vec<String>) -> T {
-    match table.remove(name) {
+    given(table.remove(name), name, errors)
+}
+
+/// What was given of the section `name`, over its default.
+fn given<T: DeserializeOwned + Serialize + Default>(section: Option<Value>, name: &str, errors: &mut Vec<String>) -> T {
+    match section {
         None => T::default(),
         Some(Value::Table(given)) => overlay(given, name, errors),
         Some(_) => {
@@ -193,6 +205,8 @@ fn check_meaning(config: &Config, errors: &mut Vec<String>) {
         ("decoding.cpu_seconds_max", config.decoding.cpu_seconds_max),
         ("decoding.wall_seconds_max", config.decoding.wall_seconds_max),
         ("assembly.longest_ms", config.assembly.longest_ms),
+        ("engine.nvidia.workspace_bytes", config.engine.nvidia.workspace_bytes),
+        ("engine.nvidia.answer_wait_ms", config.engine.nvidia.answer_wait_ms),
     ];
     errors.extend(positive.iter().filter(|(_, value)| *value == 0).map(|(key, _)| format!("{key}: must not be 0")));
     if config.receiver.pdu_bytes_max < 4_096 {
@@ -210,7 +224,7 @@ fn check_meaning(config: &Config, errors: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DEFAULT_TOML;
+    use crate::config::{DEFAULT_TOML, EngineName, NvidiaConfig, PrecisionName, WhenLost};
 
     #[test]
     fn the_commented_default_is_the_default() {
@@ -228,7 +242,7 @@ mod tests {
             ("decoding", Table::try_from(&config.decoding).unwrap()),
             ("eligibility", Table::try_from(config.eligibility).unwrap()),
             ("assembly", Table::try_from(config.assembly).unwrap()),
-            ("engine", Table::try_from(config.engine).unwrap()),
+            ("engine", Table::try_from(&config.engine).unwrap()),
             ("results", Table::try_from(config.results).unwrap()),
             ("retention", Table::try_from(config.retention).unwrap()),
         ];
@@ -238,6 +252,11 @@ mod tests {
             assert_eq!(documented, section.keys().cloned().collect::<Vec<_>>(), "[{name}]");
         }
         assert_eq!(default.keys().collect::<Vec<_>>(), ["log", "model", "state_dir"]);
+        let nvidia = DEFAULT_TOML.parse::<Table>().unwrap()["engine"]["nvidia"].as_table().unwrap().clone();
+        assert_eq!(nvidia, Table::try_from(&config.engine.nvidia).unwrap(), "[engine.nvidia]");
+        for key in ["shim_folder", "cache_folder"] {
+            assert!(DEFAULT_TOML.contains(&format!("# {key} = ")), "{key} is not explained");
+        }
         for key in known_keys().unwrap().keys() {
             assert!(DEFAULT_TOML.contains(&format!("# {key} = ")), "{key} is not explained");
         }
@@ -253,6 +272,39 @@ mod tests {
             let errors = parse(&format!("[{section}]\ncolour = 1")).unwrap_err();
             assert_eq!(errors.0, [format!("{section}.colour: unknown key")]);
         }
+    }
+
+    #[test]
+    fn the_engine_and_the_one_section_inside_it_are_read() {
+        let text = "[engine]\nname = \"nvidia\"\nwhen_lost = \"cpu\"\n[engine.nvidia]\nprecision = \"single\"\n\
+                    cache_folder = \"plans\"";
+        let engine = parse(text).unwrap().engine;
+        assert_eq!((engine.name, engine.when_lost), (EngineName::Nvidia, WhenLost::Cpu));
+        let expected = NvidiaConfig {
+            precision: PrecisionName::Single,
+            cache_folder: Some("plans".into()),
+            ..NvidiaConfig::default()
+        };
+        assert_eq!(engine.nvidia, expected);
+        let old = parse("[engine]\nname = \"tract\"").unwrap();
+        assert_eq!(old.engine.name, EngineName::Cpu, "the word of earlier versions");
+        let wrong = "[engine]\nname = \"gpu\"\nwhen_lost = \"never\"\n[engine.nvidia]\ncolour = 1\ndevice = -1\n\
+                     workspace_bytes = 0\nanswer_wait_ms = 0";
+        let errors = parse(wrong).unwrap_err().0;
+        let expected = [
+            "engine.nvidia.colour: unknown key",
+            "engine.nvidia.device: ",
+            "engine.name: unknown variant `gpu`",
+            "engine.when_lost: unknown variant",
+            "engine.nvidia.workspace_bytes: must not be 0",
+            "engine.nvidia.answer_wait_ms: must not be 0",
+        ];
+        for start in expected {
+            assert!(errors.iter().any(|error| error.starts_with(start)), "{start:?} is not in {errors:#?}");
+        }
+        assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+        let errors = parse("[engine]\nnvidia = 1").unwrap_err().0;
+        assert_eq!(errors, ["engine.nvidia: must be a section, [engine.nvidia]"]);
     }
 
     #[test]

@@ -134,7 +134,8 @@ impl Answerer {
             listen: facts.address.to_string(),
             ae_title: facts.ae_title.clone(),
             model: facts.model.clone(),
-            engine: facts.engine.into(),
+            engine: facts.board.engine(),
+            engine_health: Some(facts.board.status()),
             uptime_seconds: facts.started.elapsed().as_secs(),
             queue: self.queue.counts()?,
             receiver: ReceiverCounts {

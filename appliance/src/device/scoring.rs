@@ -1,6 +1,7 @@
 //! The scoring stage: one received instance after the other, each to its outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{FailureReason, InstanceKey, InstanceOutcome, InstanceRecord};
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{Woken, wait};
 use crate::analysis::{Analysis, Analyst};
+use crate::engine::health::HealthBoard;
 
 /// Analyses of one instance before it is given up: one that ends the process, or this machine's short-comings.
 const ATTEMPTS_MAX: u32 = 3;
@@ -19,6 +21,7 @@ const AGAIN_WAIT: Duration = Duration::from_secs(2);
 /// The scoring stage.
 pub struct Scoring {
     analyst: Analyst,
+    board: Arc<HealthBoard>,
     queue: Queue,
     state: StateDir,
 }
@@ -35,12 +38,16 @@ enum Step {
 
 impl Scoring {
     /// A stage that takes instances from `queue`, whose files are below `state`.
-    pub const fn new(analyst: Analyst, queue: Queue, state: StateDir) -> Self {
-        Self { analyst, queue, state }
+    pub const fn new(analyst: Analyst, board: Arc<HealthBoard>, queue: Queue, state: StateDir) -> Self {
+        Self { analyst, board, queue, state }
     }
 
-    /// Works until `stop` turns true; the instance in work is finished first.
+    /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready before
+    /// any instance is taken: they wait in the queue.
     pub fn run(mut self, handle: &Handle, mut stop: watch::Receiver<bool>) {
+        if self.board.is_preparing() {
+            self.analyst.make_ready();
+        }
         let mut changes = self.queue.changes();
         while !*stop.borrow() {
             changes.borrow_and_update();

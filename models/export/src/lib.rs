@@ -8,10 +8,12 @@
 mod graph;
 mod onnx;
 pub mod read;
+mod typed;
 pub mod untrained;
 pub mod weights;
 
 pub use graph::{ExportError, Storage, classifier_bias, to_onnx, to_onnx_stored};
 pub use read::{ReadError, read_weights};
+pub use typed::{TypedError, to_half};
 pub use untrained::untrained_model;
 pub use weights::{Tensor, Weights, WeightsError};

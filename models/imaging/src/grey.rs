@@ -16,7 +16,7 @@ pub(crate) fn table(image: &DecodedImage, spec: &PreprocessSpec) -> Option<Vec<f
     let mut occurs = vec![false; entries];
     image.samples().iter().for_each(|&sample| occurs[usize::from(sample)] = true);
     let is_padding = padding(header, spec.padding);
-    let values: Vec<f64> = (0..entries).map(|sample| value(header, spec.window, sample as i32)).collect();
+    let values = values(header, spec.window);
     let counted =
         || (0..entries).filter(|&sample| occurs[sample] && !is_padding(sample as i32)).map(|sample| values[sample]);
     let least = counted().fold(f64::INFINITY, f64::min);
@@ -33,6 +33,13 @@ pub(crate) fn table(image: &DecodedImage, spec: &PreprocessSpec) -> Option<Vec<f
         (if inverted { 1.0 - part } else { part }) as f32
     };
     Some(values.iter().enumerate().map(normalised).collect())
+}
+
+/// The value of each sample that Bits Stored allows, after modality transform and window: all of the grey-scale pipeline that
+/// depends on the header alone, for engines that do the rest elsewhere. 256 to 65,536 values.
+#[must_use]
+pub fn values(header: &DecodedHeader, rule: WindowRule) -> Vec<f64> {
+    (0..1_i32 << header.bits_stored).map(|sample| value(header, rule, sample)).collect()
 }
 
 fn padding(header: &DecodedHeader, rule: PaddingRule) -> impl Fn(i32) -> bool {

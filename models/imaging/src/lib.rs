@@ -13,5 +13,6 @@ pub mod prepare;
 mod resize;
 
 pub use decode::{DecodeError, decode};
+pub use grey::values;
 pub use image::{DecodedHeader, DecodedImage, ImageError, Photometric, VoiFunction, Window};
 pub use prepare::{ModelInput, PrepareError, prepare};

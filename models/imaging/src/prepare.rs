@@ -12,6 +12,8 @@ use thiserror::Error;
 use crate::image::{DecodedImage, Window};
 use crate::{grey, resize};
 
+pub use component::CELLS;
+
 /// The network's input, and how it lies over the original image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInput {

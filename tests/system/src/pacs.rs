@@ -1,15 +1,19 @@
 //! A storage SCP that receives results and can be taken away.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use domain::{InstanceRecord, UnixMillis};
 use queue::{Queue, StateDir};
-use receiver::{Receiver, ReceiverConfig, reread};
+use receiver::{Receiver, ReceiverConfig, ReceiverError, reread};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::wait::until;
 
 /// A PACS with the AE title `PACS` that keeps everything. It has one port for its whole life, also when it is down.
 #[derive(Debug)]
@@ -78,7 +82,10 @@ impl Pacs {
     /// Accepts connections and closes them at once.
     pub fn hanging_up(&mut self) {
         self.down();
-        let listener = self.runtime.block_on(TcpListener::bind(self.address)).unwrap();
+        let listener = free(|| match self.runtime.block_on(TcpListener::bind(self.address)) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+            bound => Some(bound.unwrap()),
+        });
         let (stop, mut stopped) = watch::channel(false);
         let task = self.runtime.spawn(async move {
             loop {
@@ -94,8 +101,13 @@ impl Pacs {
     fn receive(&mut self, config: ReceiverConfig) {
         self.down();
         let config = ReceiverConfig { listen: self.address, ae_title: "PACS".into(), ..config };
-        let bound = Receiver::bind(config, self.queue.clone(), self.state.clone());
-        let receiver = self.runtime.block_on(bound).unwrap();
+        let receiver = free(|| {
+            let bound = Receiver::bind(config.clone(), self.queue.clone(), self.state.clone());
+            match self.runtime.block_on(bound) {
+                Err(ReceiverError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => None,
+                bound => Some(bound.unwrap()),
+            }
+        });
         let (stop, stopped) = watch::channel(false);
         let task = self.runtime.spawn(receiver.run(stopped));
         self.service = Some(Service { stop, task });
@@ -118,6 +130,12 @@ impl Pacs {
     pub fn file(&self, record: &InstanceRecord) -> std::path::PathBuf {
         self.state.spool().join(&record.received.spool.name)
     }
+}
+
+/// What `bind` binds to the port. A process that another test is just starting has a copy of the listener that was closed,
+/// until it becomes the program.
+fn free<T>(bind: impl FnMut() -> Option<T>) -> T {
+    until("the port of the PACS is free", Duration::from_secs(30), bind)
 }
 
 impl Drop for Pacs {

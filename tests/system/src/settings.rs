@@ -25,6 +25,8 @@ pub struct Settings {
     pub disk_free_bytes_min: u64,
     /// How long a peer may be silent, in milliseconds.
     pub idle_timeout_ms: u64,
+    /// Keys of the section `[engine]`, as lines of TOML.
+    pub engine: &'static str,
 }
 
 /// A DICOM destination.
@@ -51,6 +53,7 @@ impl Settings {
             quiet_ms: 400,
             disk_free_bytes_min: 1 << 20,
             idle_timeout_ms: 60_000,
+            engine: "",
         }
     }
 
@@ -69,6 +72,7 @@ impl fmt::Display for Settings {
         writeln!(formatter, "[receiver]\nlisten = \"127.0.0.1:0\"")?;
         writeln!(formatter, "disk_free_bytes_min = {}", self.disk_free_bytes_min)?;
         writeln!(formatter, "idle_timeout_ms = {}", self.idle_timeout_ms)?;
+        writeln!(formatter, "[engine]\n{}", self.engine)?;
         writeln!(formatter, "[assembly]\nsettle_ms = {}\nquiet_ms = {}", self.settle_ms, self.quiet_ms)?;
         writeln!(formatter, "[[destinations]]\nname = \"folder\"\nfolder = {:?}", self.reports)?;
         if let Some(PacsSettings { address, attempts_max, more }) = self.pacs {

@@ -29,10 +29,10 @@ pub fn dependencies_from_workspace(repository: &Repository) -> Vec<Violation> {
     violations
 }
 
-/// Every member is built by default, but the trainer, which needs libtorch, and what needs CUDA.
+/// Every member is built by default, but the trainer, which needs libtorch.
 #[must_use]
 pub fn members_by_default(repository: &Repository) -> Vec<Violation> {
-    const ON_REQUEST: [&str; 2] = ["trainer", "appliance/engine-nvidia"];
+    const ON_REQUEST: [&str; 1] = ["trainer"];
     let text = repository.text("Cargo.toml").unwrap_or_default();
     let default = text.split_once("default-members").and_then(|(_, rest)| rest.split_once(']')).unwrap_or_default().0;
     let missing = |package: &&Package| {

@@ -19,10 +19,25 @@ pub const FUNCTION_LINES_MAX: usize = 70;
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
 /// What else than Rust is source: scripts are tracked with and without an ending.
-const SOURCES: [&str; 8] = [".rs", ".py", ".sh", ".cu", ".cpp", ".h", "/run", "/fetch-mammograms"];
+const SOURCES: [&str; 11] = [
+    ".rs",
+    ".py",
+    ".sh",
+    ".cu",
+    ".cpp",
+    ".h",
+    "/run",
+    "/fetch-mammograms",
+    "/fetch-tensorrt",
+    "/shim/build",
+    "/doubles/build",
+];
 
 /// Folders that belong to one machine or user.
 const MACHINE_FOLDERS: [&str; 3] = [concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/ro", "ot/")];
+
+/// What every double of a vendor's library holds; put together here so that this file does not hold it.
+const DOUBLE_MARKER: &str = concat!("MAMORU TEST ", "DOUBLE");
 
 /// Only the engine that talks to a C interface has unsafe code.
 #[must_use]
@@ -129,6 +144,22 @@ pub fn no_machine_paths(repository: &Repository) -> Vec<Violation> {
     violations
 }
 
+/// Doubles of vendors' libraries are for tests alone: no other source is one, includes one or names its file.
+#[must_use]
+pub fn doubles_stay_in_tests(repository: &Repository) -> Vec<Violation> {
+    let in_tests = |path: &str| path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs");
+    let mut violations = Vec::new();
+    for file in repository.files_with(&SOURCES).filter(|file| !in_tests(&file.path)) {
+        for (index, line) in file.text.lines().enumerate() {
+            let includes = (line.contains("include") || line.contains("#[path")) && line.contains("tests/");
+            if includes || line.contains(DOUBLE_MARKER) || line.contains("_double.so") || line.contains("doubles/") {
+                violations.push(format!("{}:{}: doubles are for tests alone", file.path, index + 1));
+            }
+        }
+    }
+    violations
+}
+
 /// `folder` occurs in `line` and is not the middle of a longer path or of an address.
 fn is_absolute(line: &str, folder: &str) -> bool {
     let within_path = |before: char| before.is_alphanumeric() || "._-}*".contains(before);
@@ -192,6 +223,22 @@ mod tests {
         let text = format!("// {}: more\nlet a = todo!();\nunimplemented!()\n", UNFINISHED[0]);
         assert_eq!(found(nothing_unfinished, "a/src/lib.rs", &text), 3);
         assert_eq!(found(nothing_unfinished, "tests/run", &format!("# {}", UNFINISHED[1])), 1);
+    }
+
+    #[test]
+    fn doubles_outside_of_tests_are_found() {
+        let lines = [
+            "include_str!(\"../tests/tensorrt/doubles/told.h\")",
+            "#[path = \"../tests/fake.rs\"]",
+            "Path::new(\"libcuda_double.so\")",
+            DOUBLE_MARKER,
+        ];
+        for line in lines {
+            assert_eq!(found(doubles_stay_in_tests, "appliance/engine-nvidia/src/gate.rs", line), 1, "{line}");
+            assert_eq!(found(doubles_stay_in_tests, "appliance/engine-nvidia/shim/a.cpp", line), 1, "{line}");
+            assert_eq!(found(doubles_stay_in_tests, "appliance/engine-nvidia/tests/tensorrt/main.rs", line), 0);
+        }
+        assert_eq!(found(doubles_stay_in_tests, "a/src/lib.rs", "// it doubles with each, see `tests/system`"), 0);
     }
 
     #[test]

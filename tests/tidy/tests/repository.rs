@@ -90,6 +90,11 @@ fn tests_do_not_sleep() {
 }
 
 #[test]
+fn doubles_are_for_tests_alone() {
+    check(sources::doubles_stay_in_tests);
+}
+
+#[test]
 fn no_paths_of_one_machine() {
     check(sources::no_machine_paths);
 }

@@ -11,7 +11,9 @@ use domain::{ExclusionReason, InstanceOutcome, NOTICE, ReportedImage, ResultKind
 use drawing::Picture;
 use results::ResultObject;
 
-use crate::made_up::{crowded, excluded, failed, image, model, nothing_scored, objects, objects_with, png, report};
+use crate::made_up::{
+    crowded, excluded, failed, findings, image, model, nothing_scored, objects, objects_with, png, report,
+};
 
 const CAPTURES: [ResultKind; 2] = [ResultKind::Summary, ResultKind::Heatmap];
 
@@ -193,6 +195,22 @@ fn an_untrained_model_and_a_study_without_a_score_are_alarms() {
     let [summary] = &captures(&nothing_scored())[..] else { panic!("a summary and no heat map") };
     assert!(count(&page(summary), ALARM, 0) > 5_000);
     assert!(text(&read(summary), tags::IMAGE_COMMENTS).contains("No image was scored."));
+}
+
+#[test]
+fn an_engine_that_stood_in_is_a_warning_on_each_page() {
+    let warnings = |engine: &str| {
+        let mut report = report();
+        findings(&mut report).for_each(|finding| finding.engine = engine.into());
+        report.engine = Some(engine.into());
+        captures(&report).iter().map(|object| count(&page(object), WARNING, 60)).collect::<Vec<_>>()
+    };
+    // As many letters: only the colour differs.
+    let (usual, stand_in) = (warnings("tract is the other one.."), warnings("tract in place of nvidia"));
+    assert!(!usual.is_empty());
+    for (usual, stand_in) in usual.iter().zip(&stand_in) {
+        assert!(stand_in > usual, "{stand_in} {usual}");
+    }
 }
 
 #[test]

@@ -70,6 +70,26 @@ fn every_object_says_the_notice_and_where_the_scores_came_from() {
 }
 
 #[test]
+fn every_object_names_an_engine_that_stood_in_and_the_one_in_whose_place() {
+    let name = "tract in place of nvidia";
+    let mut report = positive();
+    findings(&mut report).for_each(|finding| finding.engine = name.into());
+    report.engine = Some(name.into());
+    for object in every(&report) {
+        assert!(contains(&object, name), "{}", object.name);
+    }
+    // Where it stood in for some images, the study's objects name both engines.
+    let mut report = positive();
+    findings(&mut report).for_each(|finding| finding.engine = "nvidia".into());
+    let of_study = format!("nvidia, {name}");
+    report.engine = Some(of_study.clone());
+    let study = every(&report).into_iter().filter(|object| object.kind != ResultKind::Heatmap);
+    for object in study.filter(|object| object.kind != ResultKind::PresentationState) {
+        assert!(contains(&object, &of_study), "{}", object.name);
+    }
+}
+
+#[test]
 fn patient_and_study_are_those_of_the_images_in_every_dicom_object() {
     let report = report();
     let mut series = BTreeSet::new();

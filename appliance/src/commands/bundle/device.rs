@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use bundle::SoftwareVersion;
 use contract::Digest;
+use engine_nvidia::NvidiaEngine;
 use serde_json::{Value, json};
 use updater::{Disk, Facts, FolderDisk, Model, Outcome, Slot, State, UpdateError, Updater};
 
@@ -14,7 +15,8 @@ use super::maker::read_keys;
 use super::told::Told;
 use crate::cli::RunningArgs;
 use crate::commands::progress::Progress;
-use crate::commands::{print_json, state_dir};
+use crate::commands::{print_json, running_config, state_dir};
+use crate::engine;
 use crate::installed;
 use crate::model::{Model as ServedModel, ModelSource};
 
@@ -23,7 +25,8 @@ const DIGITS_MIN: usize = 4;
 
 /// The engines that this command can run a model on.
 pub fn engines() -> Vec<String> {
-    vec!["tract".into()]
+    let nvidia = NvidiaEngine::is_driver_installed().then_some("nvidia");
+    nvidia.into_iter().chain(["tract"]).map(Into::into).collect()
 }
 
 /// The version of this command.
@@ -80,6 +83,7 @@ pub fn install(running: &RunningArgs, file: &Path, keys: Option<&Path>) -> anyho
 
 /// Tests a model on this device's engine and puts it on trial.
 pub fn activate(running: &RunningArgs, bundle: Option<&str>, starts: u8) -> anyhow::Result<()> {
+    let config = running_config(running)?;
     let mut updater = updater(running)?;
     let state = updater.state().map_err(Told::from)?;
     let bundle = match (bundle, &state.candidate, &state.shadow) {
@@ -92,7 +96,8 @@ pub fn activate(running: &RunningArgs, bundle: Option<&str>, starts: u8) -> anyh
     progress.show("self-test: golden vectors on this device's engine");
     let self_test = |disk: &FolderDisk, folder: &str| {
         let model = ServedModel::open(&ModelSource::Folder(disk.place(folder))).map_err(|error| error.to_string())?;
-        model.ready(0).map(|_| ()).map_err(|error| error.to_string())
+        let ready = engine::ready(model, &config.engine, &config.state_dir);
+        ready.map(|_| ()).map_err(|error| format!("{error:#}"))
     };
     let slot = updater.activate(bundle, starts, self_test).map_err(Told::from)?;
     drop(progress);

@@ -6,7 +6,7 @@ use super::foreground;
 use crate::image::DecodedImage;
 
 /// Regions are found on a grid of squares, so many along the longer side: the same region of the same image in any size.
-const CELLS: usize = 160;
+pub const CELLS: usize = 160;
 
 /// Rows and columns of the bounding box of the largest region above the background.
 pub(super) fn largest(image: &DecodedImage, table: &[f32]) -> (Runs, Runs) {
