@@ -21,6 +21,8 @@ pub struct Analysis {
     pub heatmap_png: Option<Vec<u8>>,
     /// Did this machine fail, rather than the file? Then the same file may do another time.
     pub is_transient: bool,
+    /// Did the model or its engine fail on pixels that were read well, other than by being unavailable?
+    pub is_models_fault: bool,
 }
 
 /// What a file's header says.
@@ -116,7 +118,10 @@ impl Analyst {
                 let outcome = InstanceOutcome::Scored(Box::new(finding));
                 Analysis { heatmap_png: Some(scored.heatmap_png), ..Analysis::of(Some(header), outcome) }
             }
-            Err(failure) => Analysis::failed(Some(header), failure.code().to_owned(), failure.to_string()),
+            Err(failure) => Analysis {
+                is_models_fault: failure.is_models(),
+                ..Analysis::failed(Some(header), failure.code().to_owned(), failure.to_string())
+            },
         }
     }
 
@@ -157,7 +162,7 @@ impl Analyst {
 
 impl Analysis {
     fn of(header: Option<FileHeader>, outcome: InstanceOutcome) -> Self {
-        Self { header, outcome, heatmap_png: None, is_transient: false }
+        Self { header, outcome, heatmap_png: None, is_transient: false, is_models_fault: false }
     }
 
     fn failed(header: Option<FileHeader>, code: String, text: String) -> Self {

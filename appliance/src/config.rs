@@ -2,6 +2,7 @@
 
 mod check;
 mod engine;
+mod updates;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ModelSource;
 pub use check::{ConfigErrors, parse};
 pub use engine::{EngineConfig, EngineName, NvidiaConfig, PrecisionName, WhenLost};
+pub use updates::{ConfirmedBy, UpdatesConfig};
 
 /// The default configuration with every key explained.
 pub const DEFAULT_TOML: &str = include_str!("config/default.toml");
@@ -42,6 +44,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The model.
     pub model: ModelSource,
+    /// Models that are installed while the device is in use.
+    pub updates: UpdatesConfig,
     /// What result objects say and how.
     pub results: results::Settings,
     /// How long things are kept.
@@ -93,6 +97,7 @@ impl Default for Config {
             assembly: AssemblyPolicy::default(),
             engine: EngineConfig::default(),
             model: ModelSource::default(),
+            updates: UpdatesConfig::default(),
             results: results::Settings::default(),
             retention: RetentionConfig::default(),
             destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),

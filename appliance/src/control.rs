@@ -37,6 +37,8 @@ pub enum Request {
         /// Which one; `None` for all that are parked.
         id: Option<String>,
     },
+    /// Change to the model that is to run now, after the image in work.
+    ChangeModel,
 }
 
 /// The answer.
@@ -55,6 +57,8 @@ pub enum Response {
         /// How many were made due.
         count: usize,
     },
+    /// To [`Request::ChangeModel`]: it will be done.
+    Asked,
     /// It could not be done.
     Failed {
         /// Why.

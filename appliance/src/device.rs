@@ -2,8 +2,10 @@
 
 mod commitment;
 mod control;
+mod current;
 mod reporting;
 mod scoring;
+mod trial;
 
 use std::future::Future as _;
 use std::net::SocketAddr;
@@ -14,21 +16,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use domain::UnixMillis;
-use domain::findings::ModelId;
 use forwarder::Forwarder;
-use inference::Scorer;
 use queue::{Queue, Recovery, StateDir};
 use receiver::{Counters, Receiver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::analysis::Analyst;
 use crate::config::Config;
 use crate::engine::INTERVAL;
-use crate::engine::health::HealthBoard;
+use crate::installed::Served;
+use crate::model::ModelSource;
 use commitment::CommitmentDesk;
+pub use current::Current;
 use reporting::Reporter;
 use scoring::Scoring;
+use trial::Models;
 
 /// Name of the scoring stage's thread.
 const SCORING: &str = "scoring";
@@ -42,10 +44,10 @@ pub struct Facts {
     pub address: SocketAddr,
     /// Its AE title.
     pub ae_title: String,
-    /// Which model.
-    pub model: ModelId,
-    /// How the engines are.
-    pub board: Arc<HealthBoard>,
+    /// Which model scores just now.
+    pub current: Arc<Current>,
+    /// Where the configuration has models from.
+    pub model_source: ModelSource,
     /// Since when it runs.
     pub started: Instant,
     /// Names of its destinations.
@@ -68,24 +70,21 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the state and starts everything, with images scored by `scorer`, whose engines tell `board` how they are. An engine
-    /// that is not ready is made ready by the scoring stage.
+    /// Opens the state and starts everything, with images scored by what is `served`. An engine that is not ready is made ready
+    /// by the scoring stage, which also decides a trial.
     ///
     /// # Errors
     /// When the state, the address or a destination cannot be used.
-    pub async fn start(
-        config: Config,
-        (scorer, board): (Scorer, Arc<HealthBoard>),
-        use_patient_id: bool,
-    ) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, served: Served, use_patient_id: bool) -> anyhow::Result<Self> {
         let ae_title = config.ae_title()?;
         let state = StateDir::create(&config.state_dir)
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         let (queue, recovery) = Queue::open(&state, &receiver::reread, now())
             .with_context(|| format!("state folder {}", config.state_dir.display()))?;
         log_recovery(&recovery);
-        let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, use_patient_id)?;
-        let (model, aggregation) = (analyst.model(), analyst.aggregation());
+        let models = Models::new(config.clone(), use_patient_id);
+        let seat = models.seat(served)?;
+        let current = Arc::new(Current::new(seat.running()));
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
         let desk = CommitmentDesk(forwarder.commitment_reports());
@@ -94,8 +93,8 @@ impl Device {
         let facts = Arc::new(Facts {
             address: receiver.local_addr(),
             ae_title: ae_title.as_str().to_owned(),
-            model,
-            board: Arc::clone(&board),
+            current: Arc::clone(&current),
+            model_source: config.model.clone(),
             started: Instant::now(),
             destinations: config.destinations.iter().map(|destination| destination.name.clone()).collect(),
             counters: receiver.counters(),
@@ -103,8 +102,8 @@ impl Device {
         let control = control::Server::bind(&state, &queue, forwarder.nudge(), Arc::clone(&facts))?;
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
-        let scoring = Scoring::new(analyst, Arc::clone(&board), queue.clone(), state.clone());
-        let reporter = Reporter::new(&config, aggregation, (queue.clone(), state.clone()), receiver.traffic());
+        let scoring = Scoring::new((models, seat), Arc::clone(&current), queue.clone(), state.clone());
+        let reporter = Reporter::new(&config, Arc::clone(&current), (queue.clone(), state.clone()), receiver.traffic());
         let threads = vec![
             spawn(SCORING, scoring, handle.clone(), stopped.clone(), Scoring::run)?,
             spawn("reporting", reporter, handle, stopped.clone(), Reporter::run)?,
@@ -113,8 +112,9 @@ impl Device {
         tasks.spawn(receiver.run(stopped.clone()));
         tasks.spawn(forwarder.run(stopped.clone()));
         tasks.spawn(control.run(stopped.clone()));
-        tasks.spawn(log_preparing(board, stopped));
-        let (engine, model) = (facts.board.engine(), &facts.model.name);
+        tasks.spawn(log_preparing(current, stopped));
+        let running = facts.current.running();
+        let (engine, model) = (running.board.engine(), &running.model.name);
         tracing::info!(address = %facts.address, engine, model, "device is ready");
         Ok(Self { facts, queue, state, stop, tasks, threads })
     }
@@ -127,7 +127,7 @@ impl Device {
         let all = async {
             while self.tasks.join_next().await.is_some() {}
             // An engine that is being made ready cannot be told to stop, and whatever waits for it is taken up later.
-            let is_preparing = self.facts.board.is_preparing();
+            let is_preparing = self.facts.current.running().board.is_preparing();
             let is_waited_for = |thread: &JoinHandle<()>| !(is_preparing && thread.thread().name() == Some(SCORING));
             let threads: Vec<_> = std::mem::take(&mut self.threads).into_iter().filter(is_waited_for).collect();
             let joined =
@@ -155,12 +155,13 @@ fn spawn<T: Send + 'static>(
 }
 
 /// Says now and then that an engine is still being made ready.
-async fn log_preparing(board: Arc<HealthBoard>, mut stop: watch::Receiver<bool>) {
+async fn log_preparing(current: Arc<Current>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(INTERVAL) => {}
         }
+        let board = &current.running().board;
         if board.is_preparing() && board.since() >= INTERVAL {
             tracing::info!("engine: {}", board.status().text());
         }

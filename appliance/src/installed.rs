@@ -1,13 +1,16 @@
 //! Installed models in the service: which one it starts with, and what becomes of one on trial that does not work.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use contract::Digest;
+use inference::Scorer;
 use updater::{Event, FolderDisk, Model, UpdateError, Updater};
 
 use crate::commands::config::open_model;
 use crate::config::{Config, ConfigErrors};
-use crate::engine::{Assembled, assemble};
+use crate::engine::assemble;
+use crate::engine::health::HealthBoard;
 use crate::model::{ModelError, ModelSource};
 
 /// Where models are installed, below a state folder.
@@ -15,25 +18,49 @@ pub fn folder(state_dir: &Path) -> PathBuf {
     state_dir.join("models")
 }
 
-/// The model to serve with and its engines; the CPU engine is ready, the NVIDIA engine is made ready when it is used. The configuration's own model comes first; where it names the default, the installed model is
-/// used, if there is one. A model on trial that does not open or does not give its golden vectors is taken back, and the one
-/// before it is used.
+/// What to serve with.
+pub struct Served {
+    /// To score with.
+    pub scorer: Scorer,
+    /// How the engines are.
+    pub board: Arc<HealthBoard>,
+    /// The model's bundle, where it is on trial.
+    pub trial: Option<Digest>,
+}
+
+impl Served {
+    /// A model that is not on trial.
+    pub fn for_good((scorer, board): (Scorer, Arc<HealthBoard>)) -> Self {
+        Self { scorer, board, trial: None }
+    }
+}
+
+/// The models below a state folder. Nobody else works on them until it is dropped.
+///
+/// # Errors
+/// [`UpdateError`].
+pub fn updater(state_dir: &Path) -> Result<Updater<FolderDisk>, UpdateError> {
+    Ok(Updater::new(FolderDisk::open(&folder(state_dir))?))
+}
+
+/// The model to serve with and its engines; the CPU engine is ready, the NVIDIA engine is made ready when it is used. The
+/// configuration's own model comes first; where it names the default, the installed model is used, if there is one. A model on
+/// trial that does not open or does not give its golden vectors is taken back, and the one before it is used.
 ///
 /// # Errors
 /// [`ConfigErrors`] when no model can be used: an active one that failed is for a person to roll back, since another model
 /// gives other scores.
-pub fn assembled(config: &Config) -> anyhow::Result<Assembled> {
+pub fn assembled(config: &Config) -> anyhow::Result<Served> {
     if config.model != ModelSource::Default || !folder(&config.state_dir).exists() {
-        return ready(config);
+        return ready(config, None);
     }
     loop {
         let (source, trial) = start(&config.state_dir)?;
-        let assembled = ready(&Config { model: source, ..config.clone() });
+        let assembled = ready(&Config { model: source, ..config.clone() }, trial);
         match (assembled, trial) {
             (Err(error), Some(bundle)) => {
                 tracing::error!("the model on trial failed and is taken back: {error:#}");
-                let mut updater = Updater::new(FolderDisk::open(&folder(&config.state_dir))?);
-                updater.fail(bundle, &format!("{error:#}"))?;
+                updater(&config.state_dir)?.fail(bundle, &format!("{error:#}"))?;
             }
             (result, _) => return result,
         }
@@ -42,7 +69,7 @@ pub fn assembled(config: &Config) -> anyhow::Result<Assembled> {
 
 /// Counts the start; the model, and its bundle where it is on trial. The lock is free afterwards.
 fn start(state_dir: &Path) -> Result<(ModelSource, Option<Digest>), UpdateError> {
-    let mut updater = Updater::new(FolderDisk::open(&folder(state_dir))?);
+    let mut updater = updater(state_dir)?;
     let started = updater.start()?;
     for event in &started.events {
         match event {
@@ -69,11 +96,11 @@ fn start(state_dir: &Path) -> Result<(ModelSource, Option<Digest>), UpdateError>
     })
 }
 
-fn ready(config: &Config) -> anyhow::Result<Assembled> {
+fn ready(config: &Config, trial: Option<Digest>) -> anyhow::Result<Served> {
     let mut assembled = assemble(open_model(config)?, &config.engine, &config.state_dir)?;
     if assembled.choice.is_soon_ready() {
         let ready = assembled.scorer.prepare();
         ready.map_err(|error| ConfigErrors(vec![format!("model: {}", ModelError::from(error))]))?;
     }
-    Ok(assembled)
+    Ok(Served { scorer: assembled.scorer, board: assembled.board, trial })
 }

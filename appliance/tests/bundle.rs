@@ -5,8 +5,10 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use contract::outputs::METADATA_BIAS;
 use contract::{Digest, Golden, GoldenVector, Manifest};
 use engine_tract::{Layout, TractEngine};
 use inference::{Engine as _, ModelFiles, conformance, golden};
@@ -76,23 +78,49 @@ impl Site {
         refused(&[arguments, &["--state", &self.path("state")]].concat())
     }
 
-    /// Starts the service once; the version of the model that it is ready with.
-    fn serve(&self) -> String {
+    /// Starts a service whose models are confirmed by whom it is said; and the version of the model that it is ready with.
+    fn start(&self, confirmed_by: &str) -> (Service, String) {
         let config = self.path("mamoru.toml");
-        let text = format!("state_dir = {:?}\n[receiver]\nlisten = \"127.0.0.1:0\"\n", self.path("state"));
+        let text = format!(
+            "state_dir = {:?}\n[receiver]\nlisten = \"127.0.0.1:0\"\n[updates]\nconfirmed_by = {confirmed_by:?}\n",
+            self.path("state")
+        );
         fs::write(&config, text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mamoru"));
         command.args(["serve", "--json", "--config", &config]).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut service = command.spawn().unwrap();
+        let mut service = Service(command.spawn().unwrap());
         let mut line = String::new();
-        BufReader::new(service.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        service.kill().unwrap();
-        service.wait().unwrap();
+        BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("the service was not ready: {line:?}"));
-        let model = &ready["model"];
-        if model["name"] == "bundled" { model["version"].as_str().unwrap().to_owned() } else { "built-in".into() }
+        (service, version(&ready["model"]))
     }
+
+    /// Starts the service once, for as long as it takes to be ready; the version of its model.
+    fn serve(&self) -> String {
+        self.start("person").1
+    }
+
+    /// The version of the model that the running service scores with.
+    fn scores_with(&self) -> String {
+        let output = mamoru(&["status", "--json", "--state", &self.path("state")]);
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        version(&status["model"])
+    }
+}
+
+/// A running service, which ends with its owner.
+struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn version(model: &Value) -> String {
+    if model["name"] == "bundled" { model["version"].as_str().unwrap().to_owned() } else { "built-in".into() }
 }
 
 fn write_model(folder: &Path, version: &str) {
@@ -153,6 +181,77 @@ fn a_model_goes_from_keys_to_the_running_service_and_back() {
     assert_eq!(site.serve(), "built-in");
     assert_eq!(site.device_refuses(&["rollback"]), "U105");
     assert_eq!(site.device_refuses(&["activate", "0000"]), "U103");
+}
+
+#[test]
+fn a_running_service_changes_over_confirms_and_goes_back() {
+    let site = Site::new();
+    let (service, first) = site.start("service");
+    assert_eq!(first, "built-in");
+    let (one, _) = site.pack("1", 1, &[], |_| ());
+    site.device(&["install", &one]);
+    assert_eq!(site.device(&["activate"])["trial"], "confirmed");
+    assert_eq!(site.scores_with(), "1", "the same process changed over");
+    assert_eq!(site.device(&["list"])["active"]["version"], "1");
+    // It loads well and gives its golden vectors, but an image's map does not belong to its score.
+    let (two, bundle) = site.pack("2", 2, &[], |folder| change_network(folder, |network| another_bias(network)));
+    site.device(&["install", &two]);
+    assert_eq!(site.device_refuses(&["activate"]), "U301");
+    let list = site.device(&["list"]);
+    assert_eq!((&list["active"]["version"], &list["candidate"]), (&"1".into(), &Value::Null));
+    assert_eq!(list["denied"][0]["bundle"], bundle.as_str());
+    assert!(list["denied"][0]["why"].as_str().unwrap().contains("synthetic exam"), "{list}");
+    until(|| site.scores_with() == "1");
+    assert_eq!(site.device(&["rollback", "--why", "worse"]), "built_in");
+    until(|| site.scores_with() == "built-in");
+    drop(service);
+    assert_eq!(site.serve(), "built-in");
+}
+
+#[test]
+fn a_running_service_leaves_a_trial_to_a_person_where_the_site_wants_it() {
+    let site = Site::new();
+    let (_service, _) = site.start("person");
+    let (one, _) = site.pack("1", 1, &[], |_| ());
+    site.device(&["install", &one]);
+    let config = site.path("mamoru.toml");
+    assert_eq!(done(&["activate", "--config", &config])["trial"], "on_trial");
+    until(|| site.scores_with() == "1");
+    assert!(site.device(&["list"])["candidate"]["trial"]["starts"] == 1);
+    site.device(&["confirm"]);
+    assert_eq!(site.device(&["list"])["active"]["version"], "1");
+}
+
+#[test]
+fn a_service_with_a_model_of_its_own_does_not_change_over() {
+    let site = Site::new();
+    let config = site.path("own.toml");
+    let text =
+        format!("state_dir = {:?}\nmodel = \"untrained\"\n[receiver]\nlisten = \"127.0.0.1:0\"\n", site.path("state"));
+    fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mamoru"));
+    command.args(["serve", "--json", "--config", &config]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut service = Service(command.spawn().unwrap());
+    BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let (one, _) = site.pack("1", 1, &[], |_| ());
+    site.device(&["install", &one]);
+    assert_eq!(site.device(&["activate"])["trial"], "not_taken");
+    assert_eq!(site.scores_with(), "built-in");
+}
+
+/// Another bias in the file's properties than in the network: the map then says another score than the network.
+fn another_bias(network: &mut [u8]) {
+    let key = METADATA_BIAS.as_bytes();
+    let key_at = network.windows(key.len()).rposition(|window| window == key).unwrap();
+    let digit = network[key_at + key.len()..].iter_mut().find(|byte| byte.is_ascii_digit()).unwrap();
+    *digit = if *digit == b'9' { b'8' } else { b'9' };
+}
+
+fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to that");
+    }
 }
 
 /// What is done to a model's folder before it is packed.

@@ -61,6 +61,18 @@ impl ScoreFailure {
             Self::Heatmap(_) => "heatmap_failed",
         }
     }
+
+    /// Is the model to blame, or what the engine makes of it? Not the picture, and not a device that is lost.
+    #[must_use]
+    pub const fn is_models(&self) -> bool {
+        match self {
+            Self::Engine(EngineError::Prepare(_) | EngineError::Lost(_)) | Self::Unavailable(_) => false,
+            Self::Engine(EngineError::Load(_) | EngineError::Run(_))
+            | Self::Panicked
+            | Self::Output(_)
+            | Self::Heatmap(_) => true,
+        }
+    }
 }
 
 /// A model, and the engines that may run it.

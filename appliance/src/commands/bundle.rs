@@ -1,6 +1,7 @@
 //! `mamoru bundle`: signed models, from the maker's keys to the device that runs one.
 
 mod arguments;
+mod change_over;
 mod device;
 mod maker;
 mod told;

@@ -24,6 +24,7 @@ use crate::config::{Config, EngineConfig, LogLevel};
 use crate::device::Device;
 use crate::engine::ready;
 use crate::exit_code::Exit;
+use crate::installed::Served;
 use crate::logging;
 use crate::model::Model;
 use destination::Destination;
@@ -68,7 +69,7 @@ async fn demonstrate(arguments: &DemoArgs, state: &Path, out: &Path) -> anyhow::
     // A plan takes minutes to build: it must outlive the demonstration.
     let (engine, plans) = (config.engine.clone(), Config::default().state_dir);
     let scorer = tokio::task::spawn_blocking(move || ready(model, &engine, &plans)).await??;
-    let device = Device::start(config, scorer, arguments.study.is_some()).await?;
+    let device = Device::start(config, Served::for_good(scorer), arguments.study.is_some()).await?;
     let peer = Peer {
         address: device.facts.address.to_string(),
         called_ae: AeTitle::parse(&device.facts.ae_title)?,

@@ -27,7 +27,7 @@ pub fn run(arguments: &QueueArgs) -> anyhow::Result<Exit> {
         Response::Retried { count } if is_json => print_json(&json!({ "retried": count }))?,
         Response::Retried { count } => writeln!(std::io::stdout(), "{count} results are tried again now")?,
         Response::Failed { why } => bail!("{why}"),
-        Response::Status(_) => bail!("the device gave another answer than was asked for"),
+        Response::Status(_) | Response::Asked => bail!("the device gave another answer than was asked for"),
     }
     Ok(Exit::Success)
 }

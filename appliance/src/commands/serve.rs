@@ -8,7 +8,6 @@ use crate::cli::ServeArgs;
 use crate::commands::{print_json, runtime, stop_signal};
 use crate::config::Config;
 use crate::device::Device;
-use crate::engine::Assembled;
 use crate::exit_code::Exit;
 use crate::installed;
 use crate::logging;
@@ -22,19 +21,20 @@ pub fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let mut config = Config::load(arguments.config.as_deref())?;
     config.engine = arguments.engine.over(config.engine)?;
     logging::start(config.log);
-    let Assembled { scorer, board, .. } = installed::assembled(&config)?;
+    let served = installed::assembled(&config)?;
     let runtime = runtime()?;
     let is_in_time = runtime.block_on(async {
-        let device = Device::start(config, (scorer, board), false).await?;
+        let device = Device::start(config, served, false).await?;
         let facts = &device.facts;
+        let running = facts.current.running();
         if arguments.json {
             print_json(&json!({
                 "ready": true,
                 "listen": facts.address.to_string(),
                 "ae_title": facts.ae_title,
-                "engine": facts.board.engine(),
-                "engine_health": facts.board.status(),
-                "model": facts.model,
+                "engine": running.board.engine(),
+                "engine_health": running.board.status(),
+                "model": running.model,
                 "notice": results::NOTICE,
             }))?;
         } else {

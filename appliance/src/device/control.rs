@@ -20,6 +20,7 @@ use super::{Facts, now};
 use crate::control::{
     DELIVERIES_SHOWN_MAX, DeliveryLine, DestinationStatus, ReceiverCounts, Request, Response, Status, StudyLine,
 };
+use crate::model::ModelSource;
 
 /// The longest request, in bytes.
 const REQUEST_BYTES_MAX: u64 = 64 << 10;
@@ -113,12 +114,14 @@ impl Answerer {
             Request::Status => self.status().map(|status| Response::Status(Box::new(status))),
             Request::Deliveries { all } => self.deliveries(*all),
             Request::Retry { id } => self.retry(id.as_deref()),
+            Request::ChangeModel => Ok(self.change_model()),
         };
         answered.unwrap_or_else(|error| Response::Failed { why: error.to_string() })
     }
 
     fn status(&self) -> Result<Status, QueueError> {
         let facts = &self.facts;
+        let running = facts.current.running();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let studies = self.queue.latest_studies(STUDIES_SHOWN_MAX)?.into_iter().map(|study| StudyLine {
             study: study.study.0.redacted(),
@@ -133,9 +136,9 @@ impl Answerer {
             version: env!("CARGO_PKG_VERSION").into(),
             listen: facts.address.to_string(),
             ae_title: facts.ae_title.clone(),
-            model: facts.model.clone(),
-            engine: facts.board.engine(),
-            engine_health: Some(facts.board.status()),
+            model: running.model.clone(),
+            engine: running.board.engine(),
+            engine_health: Some(running.board.status()),
             uptime_seconds: facts.started.elapsed().as_secs(),
             queue: self.queue.counts()?,
             receiver: ReceiverCounts {
@@ -175,6 +178,14 @@ impl Answerer {
     fn deliveries(&self, all: bool) -> Result<Response, QueueError> {
         let found = self.queue.deliveries(|state| all || state.is_open(), DELIVERIES_SHOWN_MAX)?;
         Ok(Response::Deliveries { deliveries: found.into_iter().map(line).collect() })
+    }
+
+    fn change_model(&self) -> Response {
+        if self.facts.model_source != ModelSource::Default {
+            return Response::Failed { why: "its configuration names a model of its own, which runs on".into() };
+        }
+        self.facts.current.ask();
+        Response::Asked
     }
 
     fn retry(&self, id: Option<&str>) -> Result<Response, QueueError> {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::{
-    Aggregation, Arrivals, Assembly, AssemblyPolicy, ClockReading, Document, Reported, ReportedImage, ResultKind,
-    StudyKey, StudyPolicy, StudyReport, StudySoFar, UnixMillis, assemble,
+    Arrivals, Assembly, AssemblyPolicy, ClockReading, Document, Reported, ReportedImage, ResultKind, StudyKey,
+    StudyPolicy, StudyReport, StudySoFar, UnixMillis, assemble,
 };
 use queue::{Queue, StateDir};
 use receiver::Traffic;
@@ -17,7 +17,7 @@ use results::{ResultObject, Settings};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::{Woken, now, wait};
+use super::{Current, Woken, now, wait};
 use crate::config::{Config, RetentionConfig};
 use routing::{Made, Routing};
 
@@ -32,7 +32,9 @@ const HEATMAP_BYTES_MAX: u64 = 64 << 20;
 
 /// The reporting stage.
 pub struct Reporter {
+    /// As configured: without an aggregation it is the present model's.
     policy: StudyPolicy,
+    current: Arc<Current>,
     retention: RetentionConfig,
     settings: Settings,
     routing: Routing,
@@ -45,18 +47,17 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A stage that reports studies of `queue` as `config` has it, aggregated as the model wants it unless `config` says
-    /// otherwise. It knows by `traffic` who is still sending.
+    /// A stage that reports studies of `queue` as `config` has it, aggregated as the present model wants it unless
+    /// `config` says otherwise. It knows by `traffic` who is still sending.
     pub fn new(
         config: &Config,
-        of_model: Aggregation,
+        current: Arc<Current>,
         (queue, state): (Queue, StateDir),
         traffic: Arc<Traffic>,
     ) -> Self {
-        let aggregation = Some(config.assembly.aggregation.unwrap_or(of_model));
-        let assembly = AssemblyPolicy { aggregation, ..config.assembly };
         Self {
-            policy: StudyPolicy { assembly, eligibility: config.eligibility },
+            policy: StudyPolicy { assembly: config.assembly, eligibility: config.eligibility },
+            current,
             retention: config.retention,
             settings: config.results,
             routing: Routing::of(&config.destinations),
@@ -120,12 +121,18 @@ impl Reporter {
         let arrivals = self.arrivals.of(&record.instances, reading);
         let (records, reported) = (&record.instances[..], &record.reported);
         let so_far = StudySoFar { records, arrivals: &arrivals, reported, senders };
-        match assemble(study, &so_far, &self.policy, reading.now) {
+        match assemble(study, &so_far, &self.policy(), reading.now) {
             Assembly::UpToDate | Assembly::Undecided => Ok(None),
             Assembly::Until(until) => Ok(Some(until)),
             Assembly::Silent(reported) => Ok(self.queue.note_reported(study, &reported).map(|()| None)?),
             Assembly::Ready(report) => self.hand_over(&report, reported).map(|()| None),
         }
+    }
+
+    fn policy(&self) -> StudyPolicy {
+        let aggregation = self.policy.assembly.aggregation.unwrap_or_else(|| self.current.running().aggregation);
+        let assembly = AssemblyPolicy { aggregation: Some(aggregation), ..self.policy.assembly };
+        StudyPolicy { assembly, ..self.policy }
     }
 
     /// Writes the result objects durably, then hands the report over in one step.

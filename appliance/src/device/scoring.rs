@@ -9,9 +9,10 @@ use queue::{Queue, QueueError, StateDir};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::Current;
+use super::trial::{Models, Proof, Seat};
 use super::{Woken, wait};
-use crate::analysis::{Analysis, Analyst};
-use crate::engine::health::HealthBoard;
+use crate::analysis::Analysis;
 
 /// Analyses of one instance before it is given up: one that ends the process, or this machine's short-comings.
 const ATTEMPTS_MAX: u32 = 3;
@@ -20,8 +21,10 @@ const AGAIN_WAIT: Duration = Duration::from_secs(2);
 
 /// The scoring stage.
 pub struct Scoring {
-    analyst: Analyst,
-    board: Arc<HealthBoard>,
+    models: Models,
+    seat: Seat,
+    current: Arc<Current>,
+    asked: watch::Receiver<u64>,
     queue: Queue,
     state: StateDir,
 }
@@ -38,24 +41,29 @@ enum Step {
 
 impl Scoring {
     /// A stage that takes instances from `queue`, whose files are below `state`.
-    pub const fn new(analyst: Analyst, board: Arc<HealthBoard>, queue: Queue, state: StateDir) -> Self {
-        Self { analyst, board, queue, state }
+    pub fn new((models, seat): (Models, Seat), current: Arc<Current>, queue: Queue, state: StateDir) -> Self {
+        let asked = current.asked();
+        Self { models, seat, current, asked, queue, state }
     }
 
-    /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready before
-    /// any instance is taken: they wait in the queue.
+    /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready, and a
+    /// trial is decided, before any instance is taken: they wait in the queue.
     pub fn run(mut self, handle: &Handle, mut stop: watch::Receiver<bool>) {
-        if self.board.is_preparing() {
-            self.analyst.make_ready();
-        }
+        self.settle();
         let mut changes = self.queue.changes();
         while !*stop.borrow() {
+            if self.asked.has_changed().unwrap_or_default() {
+                self.asked.borrow_and_update();
+                if self.exchange() {
+                    self.settle();
+                }
+            }
             changes.borrow_and_update();
             // sled reports some faults by panics.
             let step = catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or(Err(QueueError::Broken));
             let woken = match step {
                 Ok(Step::Decided) => continue,
-                Ok(Step::Idle) => wait(handle, [&mut changes], &mut stop, None),
+                Ok(Step::Idle) => wait(handle, [&mut changes, &mut self.asked], &mut stop, None),
                 Ok(Step::Again) => wait(handle, [], &mut stop, Some(AGAIN_WAIT)),
                 Err(error) => {
                     tracing::error!(%error, "scoring: queue failed");
@@ -64,6 +72,58 @@ impl Scoring {
             };
             if woken == Woken::ToStop {
                 return;
+            }
+        }
+    }
+
+    /// Makes the engine ready and decides the model's trial, until one stays.
+    fn settle(&mut self) {
+        loop {
+            self.seat.make_ready();
+            let Some(bundle) = self.seat.trial.take() else { return };
+            let done = match self.seat.prove() {
+                Proof::Worked => self.models.confirm(bundle).map(|()| {
+                    tracing::info!(
+                        bundle = bundle.short(12),
+                        "the model on trial scored a synthetic exam and is confirmed"
+                    );
+                    false
+                }),
+                Proof::Failed(why) => {
+                    tracing::error!(bundle = bundle.short(12), "the model on trial failed and is taken back: {why}");
+                    self.models.take_back(bundle, &why).map(|()| true)
+                }
+                Proof::Open(why) => {
+                    tracing::warn!(
+                        bundle = bundle.short(12),
+                        "the model on trial is neither confirmed nor taken back: {why}"
+                    );
+                    Ok(false)
+                }
+            };
+            let is_gone = done.unwrap_or_else(|error| {
+                tracing::error!(bundle = bundle.short(12), "how the trial ended cannot be kept: {error:#}");
+                false
+            });
+            if !is_gone || !self.exchange() {
+                return;
+            }
+        }
+    }
+
+    /// Changes to the model that is to run now. When that one cannot be used, the present one scores on.
+    fn exchange(&mut self) -> bool {
+        match self.models.open() {
+            Ok(seat) => {
+                let running = seat.running();
+                tracing::info!(model = running.model.name, version = running.model.version, "model is changed");
+                self.current.set(running);
+                self.seat = seat;
+                true
+            }
+            Err(error) => {
+                tracing::error!("the model is not changed: {error:#}");
+                false
             }
         }
     }
@@ -80,7 +140,7 @@ impl Scoring {
             self.decide(&key, None, InstanceOutcome::Failed { reason })?;
             return Ok(Step::Decided);
         }
-        let analysis = self.analyst.analyze(&self.state.spool().join(&record.received.spool.name));
+        let analysis = self.seat.analyst.analyze(&self.state.spool().join(&record.received.spool.name));
         if analysis.is_transient && attempts < ATTEMPTS_MAX {
             tracing::warn!(instance = %key, attempts, "analysis is tried again");
             return Ok(Step::Again);

@@ -9,6 +9,7 @@ use scu::{Peer, Timeouts};
 
 use super::*;
 use crate::commands::send::send_all;
+use crate::engine::health::HealthBoard;
 use crate::model::{Model, ModelSource};
 
 /// An engine that is made ready for ever, as if its plan were being built: until the gate's other end is dropped.
@@ -41,7 +42,7 @@ async fn building(folder: &std::path::Path) -> (Device, Sender<()>) {
     let receiver =
         ReceiverConfig { listen: "127.0.0.1:0".parse().unwrap(), disk_free_bytes_min: 0, ..ReceiverConfig::default() };
     let config = Config { state_dir: folder.join("state"), receiver, destinations: Vec::new(), ..Config::default() };
-    (Device::start(config, (scorer, board), false).await.unwrap(), release)
+    (Device::start(config, Served::for_good((scorer, board)), false).await.unwrap(), release)
 }
 
 async fn send_exam(device: &Device, folder: &std::path::Path) {
@@ -57,7 +58,7 @@ async fn send_exam(device: &Device, folder: &std::path::Path) {
 async fn while_a_plan_is_built_images_are_taken_and_wait_and_a_stop_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let (device, release) = building(folder.path()).await;
-    assert!(device.facts.board.is_preparing());
+    assert!(device.facts.current.running().board.is_preparing());
     send_exam(&device, folder.path()).await;
     let counts = device.queue.counts().unwrap();
     assert_eq!((counts.waiting, counts.decided), (4, 0));

@@ -11,6 +11,7 @@ use engine_nvidia::NvidiaEngine;
 use serde_json::{Value, json};
 use updater::{Disk, Facts, FolderDisk, Model, Outcome, Slot, State, UpdateError, Updater};
 
+use super::change_over::{self, Asked, Fate};
 use super::maker::read_keys;
 use super::told::Told;
 use crate::cli::RunningArgs;
@@ -62,8 +63,7 @@ impl Read for Shown {
 }
 
 fn updater(running: &RunningArgs) -> anyhow::Result<Updater<FolderDisk>> {
-    let folder = installed::folder(&state_dir(running)?);
-    Ok(Updater::new(FolderDisk::open(&folder).map_err(Told::from)?))
+    Ok(installed::updater(&state_dir(running)?).map_err(Told::from)?)
 }
 
 /// Checks and keeps a bundle.
@@ -100,13 +100,21 @@ pub fn activate(running: &RunningArgs, bundle: Option<&str>, starts: u8) -> anyh
         ready.map(|_| ()).map_err(|error| format!("{error:#}"))
     };
     let slot = updater.activate(bundle, starts, self_test).map_err(Told::from)?;
+    // The service needs the models now.
+    drop(updater);
+    progress.show("passed; the running service changes to it");
+    let fate = change_over::follow(&config, &slot, &mut progress)?;
     drop(progress);
-    let text = format!(
-        "{} passed its self-test. It runs on trial from the next start of the service on, {starts} times at most; then: \
-         mamoru bundle confirm",
-        title(&slot)
-    );
-    answer(running, &slot, &text)
+    if let Fate::TakenBack(why) = fate {
+        return Err(Told::from(UpdateError::SelfTest(why)).into());
+    }
+    if running.json {
+        let mut told = slot_json(&slot);
+        told["trial"] = json!(fate.word());
+        return print_json(&told);
+    }
+    writeln!(std::io::stdout(), "{} passed its self-test. {}", title(&slot), fate.text(starts))?;
+    Ok(())
 }
 
 /// Keeps the model on trial.
@@ -125,11 +133,17 @@ pub fn confirm(running: &RunningArgs, bundle: Option<&str>) -> anyhow::Result<()
 /// Goes back to the model before.
 pub fn roll_back(running: &RunningArgs, why: &str) -> anyhow::Result<()> {
     let model = updater(running)?.roll_back(why).map_err(Told::from)?;
+    let asked = change_over::ask(&running_config(running)?)?;
     if running.json {
         return print_json(&model_json(&model));
     }
     let name = model.slot().map_or_else(|| "the built-in model".into(), title);
-    writeln!(std::io::stdout(), "{name} runs from the next start of the service on")?;
+    let when = match asked {
+        Asked::Now => "after the image that is in work".to_owned(),
+        Asked::NobodyRuns => "from the next start of the service on".to_owned(),
+        Asked::Refused(why) => format!("when the service takes it: {why}"),
+    };
+    writeln!(std::io::stdout(), "{name} runs {when}")?;
     Ok(())
 }
 

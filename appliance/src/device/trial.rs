@@ -1,0 +1,123 @@
+//! The model that scores, and its trial: one that was just activated scores a synthetic exam before it sees an image of a patient.
+
+use contract::Digest;
+use domain::InstanceOutcome;
+use phantom::{Exam, Size};
+
+use super::current::Running;
+use crate::analysis::Analyst;
+use crate::config::{Config, ConfirmedBy};
+use crate::installed::{self, Served};
+
+/// The exam of trials.
+const EXAM_SEED: u64 = 3;
+
+/// A model in use.
+pub struct Seat {
+    /// Who scores with it.
+    pub analyst: Analyst,
+    /// Its bundle, while it is on trial.
+    pub trial: Option<Digest>,
+    served: Running,
+}
+
+/// What an exam said of a model.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// All its images were scored.
+    Worked,
+    /// The model failed on one of them.
+    Failed(String),
+    /// It could not be held, which is not the model's fault.
+    Open(String),
+}
+
+/// Opens models, and ends their trials.
+pub struct Models {
+    config: Config,
+    use_patient_id: bool,
+}
+
+impl Seat {
+    /// What others may know of it.
+    pub fn running(&self) -> Running {
+        let Running { model, aggregation, board } = &self.served;
+        Running { model: model.clone(), aggregation: *aggregation, board: board.clone() }
+    }
+
+    /// Makes the engine ready where it is not.
+    pub fn make_ready(&mut self) {
+        if self.served.board.is_preparing() {
+            self.analyst.make_ready();
+        }
+    }
+
+    /// Scores the exam of trials, in files as a modality would send them.
+    pub fn prove(&mut self) -> Proof {
+        hold_exam(&mut self.analyst)
+            .unwrap_or_else(|error| Proof::Open(format!("the synthetic exam cannot be written: {error:#}")))
+    }
+}
+
+impl Models {
+    /// Opens models as `config` has it.
+    pub const fn new(config: Config, use_patient_id: bool) -> Self {
+        Self { config, use_patient_id }
+    }
+
+    /// Puts a model to use.
+    ///
+    /// # Errors
+    /// When the path of this command is not known.
+    pub fn seat(&self, served: Served) -> std::io::Result<Seat> {
+        let Served { scorer, board, trial } = served;
+        let config = &self.config;
+        let analyst = Analyst::new(scorer, config.decoding.clone(), config.eligibility, self.use_patient_id)?;
+        let trial = trial.filter(|_| config.updates.confirmed_by == ConfirmedBy::Service);
+        let served = Running { model: analyst.model(), aggregation: analyst.aggregation(), board };
+        Ok(Seat { analyst, trial, served })
+    }
+
+    /// The model that is to run now.
+    ///
+    /// # Errors
+    /// As [`installed::assembled`].
+    pub fn open(&self) -> anyhow::Result<Seat> {
+        Ok(self.seat(installed::assembled(&self.config)?)?)
+    }
+
+    /// The model on trial stays.
+    ///
+    /// # Errors
+    /// When that cannot be written, or it is not on trial any more.
+    pub fn confirm(&self, bundle: Digest) -> anyhow::Result<()> {
+        installed::updater(&self.config.state_dir)?.confirm(bundle)?;
+        Ok(())
+    }
+
+    /// The model on trial goes.
+    ///
+    /// # Errors
+    /// As [`Models::confirm`].
+    pub fn take_back(&self, bundle: Digest, why: &str) -> anyhow::Result<()> {
+        Ok(installed::updater(&self.config.state_dir)?.fail(bundle, why)?)
+    }
+}
+
+fn hold_exam(analyst: &mut Analyst) -> anyhow::Result<Proof> {
+    let folder = tempfile::tempdir()?;
+    for path in Exam::new(EXAM_SEED, Size::Full).write_into(folder.path())? {
+        let analysis = analyst.analyze(&path);
+        match analysis.outcome {
+            InstanceOutcome::Scored(_) => {}
+            InstanceOutcome::Excluded { reason } => {
+                return Ok(Proof::Open(format!("this site's rules leave the synthetic exam out: {reason:?}")));
+            }
+            InstanceOutcome::Failed { reason } if analysis.is_models_fault => {
+                return Ok(Proof::Failed(format!("a synthetic exam: {}", reason.text)));
+            }
+            InstanceOutcome::Failed { reason } => return Ok(Proof::Open(reason.text)),
+        }
+    }
+    Ok(Proof::Worked)
+}
