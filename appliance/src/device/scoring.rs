@@ -49,14 +49,14 @@ impl Scoring {
     /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready, and a
     /// trial is decided, before any instance is taken: they wait in the queue.
     pub fn run(mut self, handle: &Handle, mut stop: watch::Receiver<bool>) {
+        let mut heard = *self.asked.borrow_and_update();
         self.settle();
         let mut changes = self.queue.changes();
         while !*stop.borrow() {
-            if self.asked.has_changed().unwrap_or_default() {
-                self.asked.borrow_and_update();
-                if self.exchange() {
-                    self.settle();
-                }
+            // Compared by value: a wait that a wish ends has seen it already.
+            let asked = *self.asked.borrow_and_update();
+            if std::mem::replace(&mut heard, asked) != asked && self.exchange() {
+                self.settle();
             }
             changes.borrow_and_update();
             // sled reports some faults by panics.
