@@ -244,6 +244,7 @@ mod tests {
             ("eligibility", Table::try_from(config.eligibility).unwrap()),
             ("assembly", Table::try_from(config.assembly).unwrap()),
             ("engine", Table::try_from(&config.engine).unwrap()),
+            ("updates", Table::try_from(config.updates).unwrap()),
             ("results", Table::try_from(config.results).unwrap()),
             ("retention", Table::try_from(config.retention).unwrap()),
         ];
@@ -269,7 +270,8 @@ mod tests {
         assert_eq!(config.assembly.aggregation, Some(domain::Aggregation::Max));
         let wrong = parse("[assembly]\naggregation = \"median\"").unwrap_err();
         assert!(wrong.0[0].starts_with("assembly.aggregation: unknown variant"), "{wrong}");
-        for section in ["receiver", "decoding", "eligibility", "assembly", "engine", "results", "retention"] {
+        for section in ["receiver", "decoding", "eligibility", "assembly", "engine", "updates", "results", "retention"]
+        {
             let errors = parse(&format!("[{section}]\ncolour = 1")).unwrap_err();
             assert_eq!(errors.0, [format!("{section}.colour: unknown key")]);
         }
