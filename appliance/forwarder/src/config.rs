@@ -159,7 +159,7 @@ impl DestinationConfig {
         match (&self.address, &self.called_ae, &self.stow, &self.post, &self.folder) {
             (Some(address), Some(called_ae), None, None, None) => {
                 let calling_ae = self.calling_ae.clone().unwrap_or_else(|| own_ae.clone());
-                let peer = Peer { address: address.clone(), called_ae: called_ae.clone(), calling_ae };
+                let peer = Peer::plain(address.clone(), called_ae.clone(), calling_ae);
                 if peer.has_valid_address() {
                     Ok(DestinationKind::Dicom(peer))
                 } else {
