@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use domain::AeTitle;
+use secure_transport::{Acceptor, FileFault};
 use serde::{Deserialize, Serialize};
 
 use crate::{Listen, PeerNetwork, ReportAddress, TlsConfig};
@@ -83,6 +84,14 @@ impl Default for ReceiverConfig {
 }
 
 impl ReceiverConfig {
+    /// Reads the files that are named, and lets go of them. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words of a technician.
+    pub fn check_files(&self) -> Result<(), FileFault> {
+        self.tls.as_ref().map_or(Ok(()), |tls| Acceptor::open(tls.acceptor_files()).map(drop))
+    }
+
     /// What does not go together, each with its key, in words of a technician. Looks at no file.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {

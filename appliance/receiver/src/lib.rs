@@ -44,7 +44,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use queue::{Queue, StateDir};
-use secure_transport::{Acceptor, CertificateFacts, FileFault, Requestor};
+use secure_transport::{Acceptor, FileFault, Requestor};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
@@ -167,13 +167,7 @@ impl Receiver {
         self.listeners.tls_addr()
     }
 
-    /// How long our certificate for TLS is valid, as its file says it now; `None` without TLS. Blocks.
-    #[must_use]
-    pub fn certificate(&self) -> Option<CertificateFacts> {
-        self.listeners.acceptor()?.certificate()
-    }
-
-    /// The files of TLS, for those who watch the certificate while [`Receiver::run`] has the rest.
+    /// Its side of TLS, if there is one: who has it may ask how long the certificate is valid.
     #[must_use]
     pub fn acceptor(&self) -> Option<Arc<Acceptor>> {
         self.listeners.acceptor()

@@ -101,7 +101,9 @@ async fn establish_plain(mut stream: TcpStream, config: &ReceiverConfig) -> Resu
     let refused = Mutex::new(None);
     let options = options(config, Access { config, handshake: None, refused: &refused });
     let established = options.establish_async(stream).await;
-    established.map(Association::Plain).map_err(|_| take(&refused).unwrap_or(Fault::Negotiation))
+    established
+        .map(|plain| Association::Plain(Box::new(plain)))
+        .map_err(|_| take(&refused).unwrap_or(Fault::Negotiation))
 }
 
 async fn establish_tls(

@@ -11,7 +11,7 @@ use crate::farewell;
 
 /// An association on its connection.
 pub(crate) enum Association {
-    Plain(AsyncServerAssociation<TcpStream>),
+    Plain(Box<AsyncServerAssociation<TcpStream>>),
     Tls(Box<AsyncServerAssociation<AsyncTlsStream>>),
 }
 

@@ -12,7 +12,7 @@ use crate::{Peer, ScuError};
 /// An association on its connection.
 #[derive(Debug)]
 pub(crate) enum Wire {
-    Plain(AsyncClientAssociation<TcpStream>),
+    Plain(Box<AsyncClientAssociation<TcpStream>>),
     Tls(Box<AsyncClientAssociation<AsyncTlsStream>>),
 }
 
@@ -27,7 +27,7 @@ impl Wire {
         let mut wire = match &peer.tls {
             None => {
                 let established = options.establish_async(address).await;
-                Self::Plain(established.map_err(|error| ScuError::establishing(error, false))?)
+                Self::Plain(Box::new(established.map_err(|error| ScuError::establishing(error, false))?))
             }
             Some(tls) => {
                 let options = with_tls(options, tls, address).await?;

@@ -42,7 +42,7 @@ fn store(folder: &Path, seed: u64) -> Outcome<()> {
     let state = StateDir::create(folder)?;
     let (queue, _) = Queue::open(&state, &reread, UnixMillis(0))?;
     let config = ReceiverConfig {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
         disk_free_bytes_min: 0,
         ..ReceiverConfig::default()
     };

@@ -93,7 +93,7 @@ impl Pacs {
 
     fn receive(&mut self, config: ReceiverConfig) {
         self.down();
-        let config = ReceiverConfig { listen: self.address, ae_title: "PACS".into(), ..config };
+        let config = ReceiverConfig { listen: self.address.into(), ae_title: "PACS".into(), ..config };
         let bound = Receiver::bind(config, self.queue.clone(), self.state.clone());
         let receiver = self.runtime.block_on(bound).unwrap();
         let (stop, stopped) = watch::channel(false);
