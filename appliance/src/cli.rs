@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{AeTitle, Aggregation};
 use results::FindingCode;
 use scu::{Peer, Timeouts};
+use secure_transport::{Requestor, RequestorFiles};
 
 use crate::exit_code::EXIT_CODES_HELP;
 use crate::model::ModelSource;
@@ -134,6 +135,18 @@ pub struct PeerArgs {
     /// Our AE title
     #[arg(long, value_name = "AET", default_value = "MAMORU")]
     pub from: String,
+    /// Call over TLS, and trust only the authorities of this PEM file
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Our certificate, a PEM file, for peers that want one
+    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key, a PEM file that nobody else may read
+    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// The name in the peer's certificate where it is not HOST
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    pub tls_name: Option<String>,
     /// Seconds to wait for a response
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub timeout: u64,
@@ -143,9 +156,14 @@ impl PeerArgs {
     /// The peer that is meant.
     ///
     /// # Errors
-    /// When the texts are no peer and no AE title.
+    /// When the texts are no peer and no AE title, or options for TLS do not go together.
     pub fn peer(&self) -> anyhow::Result<Peer> {
-        Ok(Peer::parse(&self.to, AeTitle::parse(&self.from)?)?)
+        let peer = Peer::parse(&self.to, AeTitle::parse(&self.from)?)?;
+        let Some(ca) = self.tls_ca.clone() else { return Ok(peer) };
+        let (certificate, key) = (self.tls_certificate.clone(), self.tls_key.clone());
+        let files = RequestorFiles { ca, certificate, key, server_name: self.tls_name.clone() };
+        files.check()?;
+        Ok(Peer { tls: Some(Requestor::new(files)), ..peer })
     }
 
     /// How long to wait.

@@ -10,6 +10,8 @@ mod sending;
 mod table;
 mod web;
 
+use table::code;
+
 /// The whole statement.
 pub fn statement() -> String {
     let sections = [
@@ -87,16 +89,29 @@ Implementation Class UID in files: `{file}`; Implementation Version Name: `MAMOR
 
 /// Section 15.
 fn security() -> String {
-    "## 15 Security
+    let (versions, suites) = secure_transport::spoken();
+    let suites = suites.iter().map(|suite| code(suite)).collect::<Vec<_>>().join(", ");
+    let (versions, port) = (versions.join(" and "), secure_transport::PORT);
+    format!(
+        "## 15 Security
 
-- DICOM connections are plain TCP: no secure transport connection profile of PS3.15 is supported. Use them within a protected network.
-  Web destinations are reached by TLS (section 6).
+- DICOM over TLS, as acceptor (`[receiver.tls]`, by default on port {port}) and as requestor (`tls` of a destination, `tls://` in
+  `receiver.commitment_report_to`): the BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile of PS3.15 annex B.12.
+  {versions}, with the suites {suites};
+  no renegotiation, no resumption of sessions. As acceptor a certificate of the requestor is required, checked if it is shown, or
+  not asked for (`client_certificate`); as requestor the acceptor's certificate is always checked against `ca`, with its name.
+  Revocation lists are not read. Without these settings connections are plain TCP, and the plain listener may be switched off
+  (`receiver.listen = \"off\"`). Web destinations are reached by TLS (section 6).
+- A peer that speaks plain DICOM on the port for TLS is aborted (source 2, reason 0); one that speaks TLS on the port for plain
+  DICOM gets the alert `handshake_failure`. The handshake is under the same timeout as A-ASSOCIATE.
 - Who may connect is restricted by address (`receiver.peer_addresses_allowed`), calling AE title
-  (`receiver.calling_ae_allowed`) and called AE title (`receiver.called_ae_checked`). AE titles are no authentication.
+  (`receiver.calling_ae_allowed`) and called AE title (`receiver.called_ae_checked`). AE titles are no authentication unless they
+  are bound to certificates (`receiver.tls.ae_certificates`): another peer under such a title is rejected with result 1, source 1,
+  reason 3.
 - User identity negotiation is not answered.
 - Logs, errors and file names hold no patient data; UIDs are redacted in them. The state folder holds patient data and is readable
   by its owner only; at rest it is not encrypted by Mamoru.
 - No audit messages (PS3.15 section A.5) are sent. No de-identification (PS3.15 annex E) is done.
 "
-    .to_owned()
+    )
 }

@@ -75,6 +75,12 @@ pub struct Status {
     pub version: String,
     /// Where it listens.
     pub listen: String,
+    /// Where it listens for TLS, if it does.
+    #[serde(default)]
+    pub listen_tls: Option<String>,
+    /// Whole days for which its certificate is still valid, negative once it has expired; null without TLS.
+    #[serde(default)]
+    pub certificate_days_left: Option<i64>,
     /// Its AE title.
     pub ae_title: String,
     /// Which model scores.
@@ -111,6 +117,12 @@ pub struct ReceiverCounts {
     pub instances_quarantined: u64,
     /// Connections over the limits or from addresses that may not connect.
     pub connections_refused: u64,
+    /// TLS handshakes that failed; they are in `associations_failed` too.
+    #[serde(default)]
+    pub handshakes_failed: u64,
+    /// Associations whose calling AE title belongs to another certificate; they too.
+    #[serde(default)]
+    pub certificates_refused: u64,
     /// Internal faults, each of which cost one association.
     pub panics: u64,
 }

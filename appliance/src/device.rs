@@ -19,6 +19,7 @@ use domain::UnixMillis;
 use forwarder::Forwarder;
 use queue::{Queue, Recovery, StateDir};
 use receiver::{Counters, Receiver};
+use secure_transport::{Acceptor, CertificateFacts};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -42,6 +43,8 @@ const STOP_WAIT: Duration = Duration::from_secs(60);
 pub struct Facts {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for TLS, and its side of it, if it does.
+    pub tls: Option<(SocketAddr, Arc<Acceptor>)>,
     /// Its AE title.
     pub ae_title: String,
     /// Which model scores just now.
@@ -54,6 +57,14 @@ pub struct Facts {
     pub destinations: Vec<domain::DestinationName>,
     /// What the receiver has done.
     pub counters: Arc<Counters>,
+}
+
+impl Facts {
+    /// How long the certificate of the receiver is valid, as its file says now; `None` without TLS. Blocks.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateFacts> {
+        self.tls.as_ref()?.1.certificate()
+    }
 }
 
 /// A running device.
@@ -92,6 +103,7 @@ impl Device {
         let receiver = receiver.with_commitment_sink(Arc::new(desk));
         let facts = Arc::new(Facts {
             address: receiver.local_addr(),
+            tls: receiver.tls_addr().zip(receiver.acceptor()),
             ae_title: ae_title.as_str().to_owned(),
             current: Arc::clone(&current),
             model_source: config.model.clone(),

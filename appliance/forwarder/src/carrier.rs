@@ -98,6 +98,7 @@ impl Carrier {
             Way::Stow(config) | Way::Post(config) => {
                 WebClient::new(config).map(drop).map_err(|error| error.to_string())
             }
+            Way::Dicom(Peer { tls: Some(tls), .. }) => tls.config().map(drop).map_err(|fault| fault.to_string()),
             Way::Dicom(_) | Way::Folder(_) => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dicomweb::WebConfig;
 use domain::{AeTitle, DestinationName, ResultKind, RetryPolicy};
 use scu::{Peer, Timeouts};
+use secure_transport::{Requestor, RequestorFiles};
 use serde::{Deserialize, Serialize};
 
 use crate::Profile;
@@ -24,6 +25,9 @@ pub struct DestinationConfig {
     /// DICOM: the AE title that we call with; the receiver's when left out.
     #[serde(default)]
     pub calling_ae: Option<AeTitle>,
+    /// DICOM: it is called over TLS, with these files.
+    #[serde(default)]
+    pub tls: Option<RequestorFiles>,
     /// DICOM: is a result done when it is taken, or when the destination says that it keeps it (PS3.4 annex J)?
     #[serde(default)]
     pub commitment: CommitmentMode,
@@ -121,6 +125,7 @@ impl DestinationConfig {
             address: None,
             called_ae: None,
             calling_ae: None,
+            tls: None,
             commitment: CommitmentMode::default(),
             commitment_wait_ms: default_commitment_wait_ms(),
             stow: None,
@@ -146,6 +151,13 @@ impl DestinationConfig {
         if self.commitment == CommitmentMode::Required && !matches!(kind, DestinationKind::Dicom(_)) {
             return Err(format!("`commitment` cannot be asked of {}", kind.text()));
         }
+        match &self.tls {
+            Some(_) if !matches!(kind, DestinationKind::Dicom(_)) => {
+                return Err(format!("`tls` is for DICOM destinations, not for {}", kind.text()));
+            }
+            Some(tls) => tls.check().map_err(|error| format!("`tls`: {error}"))?,
+            None => {}
+        }
         if let DestinationKind::Stow(web) | DestinationKind::Post(web) = &kind {
             web.check().map_err(|error| error.to_string())?;
         }
@@ -159,7 +171,8 @@ impl DestinationConfig {
         match (&self.address, &self.called_ae, &self.stow, &self.post, &self.folder) {
             (Some(address), Some(called_ae), None, None, None) => {
                 let calling_ae = self.calling_ae.clone().unwrap_or_else(|| own_ae.clone());
-                let peer = Peer { address: address.clone(), called_ae: called_ae.clone(), calling_ae };
+                let tls = self.tls.clone().map(Requestor::new);
+                let peer = Peer { tls, ..Peer::plain(address.clone(), called_ae.clone(), calling_ae) };
                 if peer.has_valid_address() {
                     Ok(DestinationKind::Dicom(peer))
                 } else {
@@ -206,6 +219,8 @@ mod tests {
         let stow = "stow = { url = \"https://pacs.example/dicom-web\" }";
         assert!(matches!(kind(stow), Ok(DestinationKind::Stow(_))));
         assert_eq!(names(stow), ["summary", "heatmap"]);
+        let tls = format!("{DICOM}tls = {{ ca = \"ca.pem\" }}");
+        assert!(matches!(kind(&tls), Ok(DestinationKind::Dicom(peer)) if peer.tls.is_some()));
         let post = "post = { url = \"https://ris.example/results\" }\nobjects = [\"fhir\"]";
         assert!(matches!(kind(post), Ok(DestinationKind::Post(_))));
         assert_eq!(names("folder = \"a\""), ["json"]);
@@ -222,6 +237,8 @@ mod tests {
             ("post = { url = \"https://a\" }\nobjects = [\"cad_sr\"]", "`cad_sr` cannot be sent to a POST destination"),
             ("folder = \"a\"\ncommitment = \"required\"", "`commitment` cannot be asked of a folder"),
             ("stow = { url = \"http://pacs.example\" }", "in the clear"),
+            ("folder = \"a\"\ntls = { ca = \"ca.pem\" }", "`tls` is for DICOM destinations, not for a folder"),
+            (&format!("{DICOM}tls = {{ ca = \"a\", key = \"b\" }}"), "`tls`: `certificate` and `key` go together"),
             (&format!("{DICOM}commitment_wait_ms = 0"), "`commitment_wait_ms` must not be 0"),
         ] {
             let error = kind(text).unwrap_err();

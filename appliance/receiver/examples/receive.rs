@@ -1,5 +1,6 @@
-//! A receiver alone, for tests with other software: `receive FOLDER [--commitment [AET=HOST:PORT...]]` prints its port and
-//! runs until its standard input ends. With `--commitment` it answers requests for storage commitment, reports to the given
+//! A receiver alone, for tests with other software: `receive FOLDER [--tls CERTIFICATE KEY CA ASKED]
+//! [--commitment [AET=HOST:PORT...]]` prints its port and runs until its standard input ends. With `--tls` it prints its port for
+//! TLS after that; peers are asked for certificates as ASKED says (required, optional, none). With `--commitment` it answers requests for storage commitment, reports to the given
 //! addresses, and prints each report that it gets, line by line.
 
 use std::io::{Read as _, Write as _};
@@ -10,7 +11,8 @@ use commitment::Report;
 use dimse::Status;
 use domain::{AeTitle, UnixMillis};
 use queue::{Queue, StateDir};
-use receiver::{CommitmentSink, Receiver, ReceiverConfig, ReportAddress, reread};
+use receiver::{CommitmentSink, Receiver, ReceiverConfig, ReportAddress, TlsConfig, reread};
+use secure_transport::ClientCertificate;
 use tokio::sync::watch;
 
 /// Prints reports.
@@ -29,12 +31,36 @@ impl CommitmentSink for Printer {
     }
 }
 
+fn tls(certificate: &str, key: &str, ca: &str, asked: &str) -> Result<TlsConfig, Box<dyn std::error::Error>> {
+    let client_certificate = match asked {
+        "required" => ClientCertificate::Required,
+        "optional" => ClientCertificate::Optional,
+        "none" => ClientCertificate::None,
+        _ => return Err("peers are asked for certificates: required, optional or none".into()),
+    };
+    Ok(TlsConfig {
+        listen: "127.0.0.1:0".parse()?,
+        certificate: certificate.into(),
+        key: key.into(),
+        client_ca: Some(ca.into()),
+        client_certificate,
+        ae_certificates: [].into(),
+    })
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (folder, options) = arguments.split_first().ok_or("usage: receive FOLDER [--commitment [AET=HOST:PORT...]]")?;
+    let usage = "usage: receive FOLDER [--tls CERTIFICATE KEY CA ASKED] [--commitment [AET=HOST:PORT...]]";
+    let (folder, mut options) = arguments.split_first().ok_or(usage)?;
     let state = StateDir::create(Path::new(folder))?;
     let (queue, _) = Queue::open(&state, &reread, UnixMillis(0))?;
     let mut config = ReceiverConfig { listen: "127.0.0.1:0".parse()?, ..ReceiverConfig::default() };
+    if let [option, certificate, key, ca, asked, rest @ ..] = options
+        && option == "--tls"
+    {
+        config.tls = Some(tls(certificate, key, ca, asked)?);
+        options = rest;
+    }
     if let Some((_, addresses)) = options.split_first() {
         config.commitment_answered = true;
         for address in addresses {
@@ -48,6 +74,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         receiver = receiver.with_commitment_sink(Arc::new(Printer));
     }
     writeln!(std::io::stdout(), "{}", receiver.local_addr().port())?;
+    if let Some(address) = receiver.tls_addr() {
+        writeln!(std::io::stdout(), "{}", address.port())?;
+    }
     let (stop, stopped) = watch::channel(false);
     let running = runtime.spawn(receiver.run(stopped));
     std::io::stdin().read_to_end(&mut Vec::new())?;

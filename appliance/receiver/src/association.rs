@@ -4,18 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use contract::transfer_syntax as syntax;
-use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, Negotiation, ServerAssociationOptions};
-use dicom_ul::pdu::{AssociationRJServiceUserReason, RequestorRoles, UserIdentity};
-use dimse::sop_class;
-use domain::AeTitle;
+use secure_transport::{Acceptor, TlsFault};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
 
+use crate::Shared;
+use crate::negotiation::negotiate;
 use crate::session::Session;
-use crate::transfer::after;
-use crate::{ReceiverConfig, Shared, farewell};
 
 /// Transfer syntaxes that are accepted: all that can be decoded.
 pub const TRANSFER_SYNTAXES: [&str; 16] = [
@@ -44,6 +40,13 @@ pub(crate) enum Fault {
     Negotiation,
     #[error("A-ASSOCIATE took too long")]
     Artim,
+    #[error("TLS: {0}")]
+    Tls(TlsFault),
+    #[error("our certificate cannot be used")]
+    Certificates,
+    /// With what the peer showed.
+    #[error("calling AE title belongs to another certificate: peer showed {0}")]
+    OtherCertificate(String),
     #[error("peer was silent for too long")]
     Idle,
     #[error("an instance took too long")]
@@ -69,6 +72,7 @@ impl Fault {
     const fn abort_reason(&self) -> Option<u8> {
         match self {
             Self::Negotiation | Self::Artim | Self::Connection | Self::Aborted => None,
+            Self::Tls(_) | Self::Certificates | Self::OtherCertificate(_) => None,
             Self::Idle | Self::InstanceTimeout | Self::Slow | Self::Stopping => Some(0),
             Self::UnknownPdu => Some(1),
             Self::Unexpected(_) => Some(2),
@@ -77,43 +81,21 @@ impl Fault {
     }
 }
 
-pub(crate) type Association = AsyncServerAssociation<TcpStream>;
-
-struct Access<'a>(&'a ReceiverConfig);
-
-impl AccessControl for Access<'_> {
-    fn check_access(
-        &self,
-        this_ae_title: &str,
-        calling_ae_title: &str,
-        called_ae_title: &str,
-        _user_identity: Option<&UserIdentity>,
-    ) -> Result<(), AssociationRJServiceUserReason> {
-        if self.0.called_ae_checked && called_ae_title.trim() != this_ae_title.trim() {
-            return Err(AssociationRJServiceUserReason::CalledAETitleNotRecognized);
-        }
-        let refused = Err(AssociationRJServiceUserReason::CallingAETitleNotRecognized);
-        let Ok(calling) = AeTitle::parse(calling_ae_title) else { return refused };
-        let allowed = &self.0.calling_ae_allowed;
-        if allowed.is_empty() || allowed.contains(&calling) { Ok(()) } else { refused }
-    }
-}
-
-/// Which roles a requestor may have in storage commitment: it may always report to us, and ask us only where we answer.
-struct Roles {
-    commitment_answered: bool,
-}
-
-impl Negotiation for Roles {
-    fn negotiate_roles(&self, sop_class_uid: &str, scu_role: bool, scp_role: bool) -> Option<RequestorRoles> {
-        let roles = RequestorRoles { scu: scu_role && self.commitment_answered, scp: scp_role };
-        (sop_class_uid.trim_end_matches('\0') == sop_class::STORAGE_COMMITMENT).then_some(roles)
-    }
-}
-
-/// Serves one connection to its end.
-pub(crate) async fn serve(stream: TcpStream, shared: &Arc<Shared>, stop: watch::Receiver<bool>) -> Result<(), Fault> {
-    let mut association = negotiate(stream, &shared.config).await?;
+/// Serves one connection to its end, over TLS where there is an acceptor.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    acceptor: Option<Arc<Acceptor>>,
+    shared: &Arc<Shared>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Fault> {
+    let mut association = negotiate(stream, acceptor.as_ref(), &shared.config).await.inspect_err(|fault| {
+        let counter = match fault {
+            Fault::Tls(_) => &shared.counters.handshakes_failed,
+            Fault::OtherCertificate(_) => &shared.counters.certificates_refused,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    })?;
     shared.counters.associations.fetch_add(1, Ordering::Relaxed);
     let result = match Session::new(&association, Arc::clone(shared)) {
         Ok(mut session) => {
@@ -123,33 +105,10 @@ pub(crate) async fn serve(stream: TcpStream, shared: &Arc<Shared>, stop: watch::
         }
         Err(fault) => Err(fault),
     };
-    if let Some(reason) = result.as_ref().err().and_then(Fault::abort_reason) {
-        farewell::abort(association.inner_stream(), reason).await;
+    match result.as_ref().map_err(Fault::abort_reason) {
+        Ok(()) => association.close().await,
+        Err(Some(reason)) => association.abort(reason).await,
+        Err(None) => {}
     }
     result
-}
-
-async fn negotiate(stream: TcpStream, config: &ReceiverConfig) -> Result<Association, Fault> {
-    // Answers are small and awaited: without this each one may wait for the peer's delayed acknowledgement.
-    stream.set_nodelay(true).map_err(|_| Fault::Connection)?;
-    let mut options = ServerAssociationOptions::new()
-        .ae_access_control(Access(config))
-        .ae_title(config.ae_title.as_str())
-        .with_negotiation(Roles { commitment_answered: config.commitment_answered })
-        .strict(true)
-        .max_pdu_length(config.pdu_bytes_max)
-        .with_abstract_syntax(sop_class::VERIFICATION)
-        .with_abstract_syntax(sop_class::STORAGE_COMMITMENT);
-    for class in sop_class::STORAGE {
-        options = options.with_abstract_syntax(class);
-    }
-    for syntax in TRANSFER_SYNTAXES {
-        options = options.with_transfer_syntax(syntax);
-    }
-    let deadline = after(Instant::now(), config.artim_timeout_ms);
-    match timeout_at(deadline, options.establish_async(stream)).await {
-        Ok(Ok(association)) => Ok(association),
-        Ok(Err(_)) => Err(Fault::Negotiation),
-        Err(_) => Err(Fault::Artim),
-    }
 }

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use domain::AeTitle;
+use secure_transport::{Acceptor, FileFault};
 use serde::{Deserialize, Serialize};
 
-use crate::{PeerNetwork, ReportAddress};
+use crate::{Listen, PeerNetwork, ReportAddress, TlsConfig};
 
 /// Settings of the receiver. All times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReceiverConfig {
-    /// Address and port.
-    pub listen: SocketAddr,
+    /// Where associations without TLS are taken.
+    pub listen: Listen,
     /// Our AE title. With `called_ae_checked`, a peer must call us by it.
     pub ae_title: String,
     /// Refuse associations that call another AE title.
@@ -49,12 +50,14 @@ pub struct ReceiverConfig {
     pub commitment_answered: bool,
     /// Where to report a commitment when the peer that asked has released its association: AE title to address.
     pub commitment_report_to: BTreeMap<AeTitle, ReportAddress>,
+    /// Where and how associations over TLS are taken; nowhere without it.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for ReceiverConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 11112)),
+            listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 11112))),
             ae_title: "MAMORU".into(),
             called_ae_checked: true,
             calling_ae_allowed: Vec::new(),
@@ -75,7 +78,32 @@ impl Default for ReceiverConfig {
             quarantine_bytes_max: 1 << 30,
             commitment_answered: false,
             commitment_report_to: BTreeMap::new(),
+            tls: None,
         }
+    }
+}
+
+impl ReceiverConfig {
+    /// Reads the files that are named, and lets go of them. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words of a technician.
+    pub fn check_files(&self) -> Result<(), FileFault> {
+        self.tls.as_ref().map_or(Ok(()), |tls| Acceptor::open(tls.acceptor_files()).map(drop))
+    }
+
+    /// What does not go together, each with its key, in words of a technician. Looks at no file.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = self.tls.as_ref().map(TlsConfig::faults).unwrap_or_default();
+        if self.listen == Listen::Off && self.tls.is_none() {
+            faults.push("receiver.listen: is off, and there is no [receiver.tls]: nobody could send anything".into());
+        }
+        let has_authority = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if !has_authority && self.commitment_report_to.values().any(ReportAddress::is_tls) {
+            faults.push("receiver.commitment_report_to: tls:// needs [receiver.tls] with `client_ca`".into());
+        }
+        faults
     }
 }
 
@@ -97,5 +125,24 @@ mod tests {
             assert!(toml::from_str::<ReceiverConfig>(&text).is_err(), "{text}");
         }
         assert!(!ReceiverConfig::default().commitment_answered, "we are no archive");
+    }
+
+    #[test]
+    fn listeners_that_do_not_go_together_are_named() {
+        let faults = |text: &str| toml::from_str::<ReceiverConfig>(text).unwrap().faults();
+        let tls = "[tls]\ncertificate = 'a'\nkey = 'b'\nclient_certificate = 'none'\n";
+        assert_eq!(ReceiverConfig::default().faults(), [""; 0]);
+        assert_eq!(faults(&format!("listen = 'off'\n{tls}")), [""; 0]);
+        let report = "commitment_report_to = { MAMMO1 = 'tls://192.0.2.9:2762' }\n";
+        assert_eq!(faults(&format!("{report}{tls}client_ca = 'c'")), [""; 0]);
+        for (text, key) in [
+            ("listen = 'off'", "receiver.listen: "),
+            (report, "receiver.commitment_report_to: "),
+            (&format!("{report}{tls}"), "receiver.commitment_report_to: "),
+            (&tls.replace("none", "required"), "receiver.tls.client_ca: "),
+        ] {
+            let faults = faults(text);
+            assert!(faults.len() == 1 && faults[0].starts_with(key), "{text}: {faults:?}");
+        }
     }
 }

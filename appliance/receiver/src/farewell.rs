@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -16,11 +16,22 @@ const UNREAD_BYTES_MAX: u64 = 4 << 20;
 
 /// A-ASSOCIATE-RJ (PS3.8 section 9.3.4): transient, by the presentation-related provider, local limit exceeded.
 const REJECTED: [u8; 10] = [3, 0, 0, 0, 0, 4, 0, 2, 3, 2];
-const A_ASSOCIATE_RQ: u8 = 1;
+/// The first byte of a connection without TLS (PS3.8 section 9.3.2).
+pub(crate) const A_ASSOCIATE_RQ: u8 = 1;
 
 /// Tells the peer that its association has ended, with a Reason/Diag of PS3.8 section 9.3.8, and closes.
-pub(crate) async fn abort(stream: &mut TcpStream, reason: u8) {
+pub(crate) async fn abort(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), reason: u8) {
     part(stream, &[7, 0, 0, 0, 0, 4, 0, 0, 2, reason]).await;
+}
+
+/// Says the last words and closes.
+pub(crate) async fn say(stream: &mut TcpStream, words: &[u8]) {
+    part(stream, words).await;
+}
+
+/// Closes without another word.
+pub(crate) async fn close(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    part(stream, &[]).await;
 }
 
 /// Reads an A-ASSOCIATE-RQ of at most `bytes_max` without looking at it, rejects it and closes.
@@ -42,7 +53,7 @@ pub(crate) async fn reject(mut stream: TcpStream, bytes_max: u32) {
 
 /// Says `words` and waits for the peer to close: what is unread when a socket closes makes the kernel send a reset, and a
 /// reset takes the words away again.
-async fn part(stream: &mut TcpStream, words: &[u8]) {
+async fn part(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), words: &[u8]) {
     let parting = async {
         stream.write_all(words).await?;
         stream.shutdown().await?;

@@ -17,13 +17,18 @@
 //! configuration says so, by what the queue holds at that moment; the report follows on the same association, or, when the
 //! peer has left it, on one of ours.
 //!
+//! **TLS.** On a listener of its own, mutual where the configuration says so; calling AE titles may be bound to certificates.
+//!
 //! Never here: judgement of images, decoding, a peer's text as a path or unescaped in a log.
 
 mod admission;
 mod association;
 mod commitment;
 mod config;
+mod door;
 mod farewell;
+mod listen;
+mod negotiation;
 mod peer_network;
 mod places;
 mod quarantine;
@@ -31,34 +36,33 @@ mod session;
 mod spool;
 mod traffic;
 mod transfer;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use queue::{Queue, StateDir};
+use secure_transport::{Acceptor, FileFault, Requestor};
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{mpsc, watch};
 
 pub use association::TRANSFER_SYNTAXES;
 pub use commitment::{CommitmentSink, ReportAddress, ReportAddressError};
 pub use config::ReceiverConfig;
 pub use dicom_ul::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+pub use listen::{Listen, ListenError, TlsConfig};
 pub use peer_network::{PeerNetwork, PeerNetworkError};
 pub use spool::reread;
 pub use traffic::Traffic;
 
 use commitment::{Outbox, Outgoing};
-use places::Places;
+use door::{Door, Listeners};
 use quarantine::Quarantine;
 
 /// How long an instance that is being received may take to finish once the service stops; its sender keeps what does not.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
-/// Connections that are being told at the same time that there is no place for them.
-const REJECTIONS_MAX: usize = 16;
 
 /// Why the receiver cannot start.
 #[derive(Debug, Error)]
@@ -71,6 +75,12 @@ pub enum ReceiverError {
         /// Why.
         source: std::io::Error,
     },
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Config(String),
+    /// The files for TLS cannot be used.
+    #[error("receiver.tls: {0}")]
+    Tls(FileFault),
     /// The folder for refused data sets cannot be made or read.
     #[error("quarantine folder cannot be opened: {}", .0.kind())]
     Quarantine(std::io::Error),
@@ -85,6 +95,10 @@ pub struct Counters {
     pub associations_failed: AtomicU64,
     /// Connections that were turned away before an association: address not allowed, or no place.
     pub connections_refused: AtomicU64,
+    /// TLS handshakes that failed; they count as failed associations too.
+    pub handshakes_failed: AtomicU64,
+    /// Associations that were rejected because their calling AE title belongs to another certificate; they too.
+    pub certificates_refused: AtomicU64,
     /// Instances that were acknowledged, duplicates included.
     pub instances_acknowledged: AtomicU64,
     /// Instances that were answered with a failure.
@@ -111,8 +125,7 @@ pub(crate) struct Shared {
 /// The SCP, listening.
 #[derive(Debug)]
 pub struct Receiver {
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Listeners,
     shared: Shared,
     outgoing: mpsc::Receiver<Outgoing>,
 }
@@ -123,15 +136,16 @@ impl Receiver {
     /// # Errors
     /// [`ReceiverError`].
     pub async fn bind(config: ReceiverConfig, queue: Queue, state: StateDir) -> Result<Self, ReceiverError> {
-        let address = config.listen;
-        let failed = |source| ReceiverError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        if let Some(fault) = config.faults().into_iter().next() {
+            return Err(ReceiverError::Config(fault));
+        }
+        let listeners = Listeners::bind(&config).await?;
         let quarantine = Quarantine::open(&state, config.quarantine_bytes_max).map_err(ReceiverError::Quarantine)?;
         let (counters, traffic) = Default::default();
-        let (outbox, outgoing) = Outbox::new();
+        let requestor = config.tls.as_ref().and_then(TlsConfig::requestor_files).map(Requestor::new);
+        let (outbox, outgoing) = Outbox::new(requestor);
         let shared = Shared { config, queue, state, quarantine, counters, traffic, sink: None, outbox };
-        Ok(Self { listener, address, shared, outgoing })
+        Ok(Self { listeners, shared, outgoing })
     }
 
     /// Hands what peers report of storage commitment to `sink`. Without one such reports are answered with status 0211.
@@ -141,10 +155,22 @@ impl Receiver {
         self
     }
 
-    /// Where it listens: the real port, also when port 0 was asked for.
+    /// Where it listens, without TLS if it does that: the real port, also when port 0 was asked for.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.listeners.address
+    }
+
+    /// Where it listens for TLS, if it does.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.listeners.tls_addr()
+    }
+
+    /// Its side of TLS, if there is one: who has it may ask how long the certificate is valid.
+    #[must_use]
+    pub fn acceptor(&self) -> Option<Arc<Acceptor>> {
+        self.listeners.acceptor()
     }
 
     /// What it has done since it started.
@@ -162,29 +188,22 @@ impl Receiver {
     /// Serves associations until `stop` turns true, then lets those that are open finish their instance, within
     /// [`STOP_GRACE`].
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { listener, shared, outgoing, .. } = self;
-        let shared = Arc::new(shared);
-        let mut door = Door {
-            places: Places::new(shared.config.associations_max, shared.config.associations_per_peer_max),
-            rejections: Arc::new(Semaphore::new(REJECTIONS_MAX)),
-            tasks: JoinSet::new(),
-            shared,
-        };
-        let counters = Arc::clone(&door.shared.counters);
-        door.tasks.spawn(commitment::run_reporter(outgoing, counters, stop.clone()));
+        let Self { listeners, shared, outgoing } = self;
+        let mut door = Door::new(Arc::new(shared));
+        door.open_reporter(outgoing, &stop);
         loop {
             let accepted = tokio::select! {
                 // Those that have ended come first: nothing of them may pile up while others knock.
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                Some(ended) = door.tasks.join_next() => {
+                Some(ended) = door.next_ended() => {
                     door.ended(&ended);
                     continue;
                 }
-                accepted = listener.accept() => accepted,
+                accepted = listeners.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => door.admit(stream, peer, &stop),
+                Ok((stream, peer, acceptor)) => door.admit(stream, peer, acceptor, &stop),
                 Err(error) => {
                     // Out of file descriptors, as a rule: waiting is all that helps.
                     tracing::warn!(kind = %error.kind(), "connection could not be accepted");
@@ -192,61 +211,9 @@ impl Receiver {
                 }
             }
         }
-        drop(listener);
-        while let Some(ended) = door.tasks.join_next().await {
+        drop(listeners);
+        while let Some(ended) = door.next_ended().await {
             door.ended(&ended);
-        }
-    }
-}
-
-/// Who is let in, and who is inside.
-struct Door {
-    shared: Arc<Shared>,
-    places: Arc<Places>,
-    rejections: Arc<Semaphore>,
-    /// One per association and rejection, so never more than both have places, and the reporter of storage commitment.
-    tasks: JoinSet<()>,
-}
-
-impl Door {
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
-        let config = &self.shared.config;
-        let allowed = &config.peer_addresses_allowed;
-        if !allowed.is_empty() && !allowed.iter().any(|network| network.contains(peer.ip())) {
-            self.refused(peer, "its address is not allowed");
-            return;
-        }
-        let Some(place) = self.places.take(peer.ip()) else {
-            self.refused(peer, "too many associations");
-            // Those that there is no room to tell are closed at once, so that the listener never stalls.
-            if let Ok(room) = Arc::clone(&self.rejections).try_acquire_owned() {
-                let bytes_max = config.pdu_bytes_max;
-                self.tasks.spawn(async move {
-                    farewell::reject(stream, bytes_max).await;
-                    drop(room);
-                });
-            }
-            return;
-        };
-        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
-        self.tasks.spawn(async move {
-            if let Err(fault) = association::serve(stream, &shared, stop).await {
-                shared.counters.associations_failed.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(%peer, reason = %fault, "association ended early");
-            }
-            drop(place);
-        });
-    }
-
-    fn refused(&self, peer: SocketAddr, reason: &'static str) {
-        self.shared.counters.connections_refused.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(%peer, reason, "connection refused");
-    }
-
-    fn ended(&self, ended: &Result<(), JoinError>) {
-        if ended.is_err() {
-            self.shared.counters.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!("an association's handling panicked");
         }
     }
 }

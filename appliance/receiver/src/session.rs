@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Uid;
-use dicom_ul::association::{Association as _, Error};
+use dicom_ul::association::Error;
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, PresentationContextResultReason, ReadError};
 use dimse::{COMMAND_BYTES_MAX, Message, Request, Status, StoreRequest};
 use domain::AeTitle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::association::{Association, Fault};
+use crate::association::Fault;
 use crate::commitment::{Asked, Exchange};
 use crate::spool::Incoming;
 use crate::traffic::{Visit, now};
 use crate::transfer::{Transfer, after};
+use crate::wire::Association;
 use crate::{STOP_GRACE, Shared};
 
 /// PS3.8 section 9.3.2.2: odd ids from 1 to 255.
@@ -244,8 +245,7 @@ impl Session {
     async fn send(&self, association: &mut Association, pdu: &Pdu) -> Result<(), Fault> {
         let deadline = after(Instant::now(), self.shared.config.idle_timeout_ms);
         match timeout_at(deadline, association.send(pdu)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Fault::Connection),
+            Ok(sent) => sent,
             Err(_) => Err(Fault::Idle),
         }
     }

@@ -5,9 +5,12 @@
 // Each test program uses a part of it.
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "../../secure-transport/tests/tls/authority.rs"]
+pub mod authority;
 pub mod datasets;
 pub mod device;
 pub mod peer;
+pub mod tls;
 pub mod wire;
 
 pub use dataset::testing::DataSetWriter;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use commitment::Report;
 use contract::transfer_syntax::IMPLICIT_LE;
-use dicom_ul::association::client::{AsyncClientAssociation, ClientAssociationOptions};
+use dicom_ul::association::client::ClientAssociationOptions;
 use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu};
 use dimse::{Status, StoreRequest, sop_class};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::wire::{Broken, Wire};
 use crate::{Object, Peer, ScuError, Timeouts};
 
 /// Contexts in one A-ASSOCIATE-RQ (PS3.8 section 9.3.2.2: odd ids from 1 to 255).
@@ -28,7 +28,7 @@ const PDU_OVERHEAD_BYTES: u32 = 12;
 /// An association. After an error it must be dropped; it is never used again.
 #[derive(Debug)]
 pub struct Association {
-    pub(crate) inner: AsyncClientAssociation<TcpStream>,
+    pub(crate) inner: Wire,
     pub(crate) timeouts: Timeouts,
     next_message_id: u16,
     /// Reports that came while something else was waited for.
@@ -88,10 +88,8 @@ impl Association {
         for (class, syntax) in pairs {
             options = options.with_presentation_context(class, vec![syntax]);
         }
-        let established = timeout(timeouts.connect(), options.establish_async(peer.address.as_str())).await;
-        let mut inner =
-            established.map_err(|_| ScuError::Timeout("asking for an association"))?.map_err(ScuError::establishing)?;
-        inner.inner_stream().set_nodelay(true).map_err(ScuError::Connect)?;
+        let established = timeout(timeouts.connect(), Wire::establish(peer, options)).await;
+        let inner = established.map_err(|_| ScuError::Timeout("asking for an association"))??;
         Ok(Self {
             inner,
             timeouts,
@@ -215,7 +213,7 @@ async fn open(object: &Object) -> Result<tokio::fs::File, ScuError> {
 pub(crate) async fn within<T>(
     limit: Duration,
     doing: &'static str,
-    work: impl Future<Output = Result<T, dicom_ul::association::Error>>,
+    work: impl Future<Output = Result<T, Broken>>,
 ) -> Result<T, ScuError> {
     match timeout(limit, work).await {
         Ok(Ok(done)) => Ok(done),

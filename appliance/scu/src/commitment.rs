@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use commitment::{CommitmentError, Encoding, INSTANCES_MAX, Report, Request, service};
 use contract::transfer_syntax::IMPLICIT_LE;
-use dicom_ul::association::Association as _;
 use dicom_ul::pdu::PDataValueType;
 use dimse::{EventReportRequest, Message, Status, sop_class};
 use tokio::time::{Instant, timeout_at};

@@ -1,6 +1,7 @@
 //! Why a peer did not get what it should.
 
 use dicom_ul::association::Error as UlError;
+use secure_transport::TlsFault;
 use thiserror::Error;
 
 /// Why an association or a message failed. Repeats nothing that a peer sent.
@@ -9,6 +10,12 @@ pub enum ScuError {
     /// Nobody listens there, or the name is not known.
     #[error("cannot connect: {}", .0.kind())]
     Connect(std::io::Error),
+    /// There is no TLS with the peer.
+    #[error("TLS: {0}")]
+    Tls(TlsFault),
+    /// Our files for TLS are of no use; nobody was called.
+    #[error("TLS files: {0}")]
+    Certificates(String),
     /// The peer does not want this association.
     #[error("peer rejected the association ({0})")]
     Rejected(&'static str),
@@ -45,9 +52,25 @@ impl ScuError {
         matches!(self, Self::NotAccepted | Self::File(_) | Self::TooManyContexts | Self::TooManyInstances)
     }
 
-    pub(crate) fn establishing(error: UlError) -> Self {
+    pub(crate) fn establishing(error: UlError, is_over_tls: bool) -> Self {
         use dicom_ul::pdu::AssociationRJSource as Source;
+        if let Some(fault) = TlsFault::find(&error) {
+            return Self::Tls(fault);
+        }
         match error {
+            // dicom-ul says so of whatever is no answer. Over TLS 1.3 the peer looks at our certificate only now.
+            UlError::TlsNotSupported if is_over_tls => Self::Ended(
+                "asking for an association over TLS: it may want a certificate of ours, or not accept the one that it got",
+            ),
+            UlError::TlsNotSupported => Self::Ended("asking for an association (it may want TLS)"),
+            UlError::InvalidServerName { .. } => {
+                Self::Certificates("the host is no name that a certificate can be for: give `server_name`".into())
+            }
+            // So a handshake ends that the peer leaves.
+            UlError::TlsHandshake { .. } => Self::Tls(TlsFault::Ended),
+            UlError::Connect { source, .. } if is_over_tls && source.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::Tls(TlsFault::Ended)
+            }
             UlError::ToAddress { source, .. } | UlError::Connect { source, .. } => Self::Connect(source),
             UlError::Rejected { association_rj, .. } => Self::Rejected(match association_rj.source {
                 Source::ServiceUser(reason) => user_reason(&reason),

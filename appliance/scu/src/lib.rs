@@ -7,6 +7,8 @@
 //! Storage commitment has two sides here: [`Association::request_commitment`] asks a peer to take responsibility for objects
 //! and [`Association::wait_for_report`] waits for what it says; [`report_commitment`] tells a peer what it asked us.
 //!
+//! A peer with [`Peer::tls`] is called over TLS and over nothing else.
+//!
 //! Never here: what to send and when (the forwarder), and text of a peer in an error.
 
 mod association;
@@ -15,6 +17,7 @@ mod error;
 mod message;
 mod object;
 mod peer;
+mod wire;
 
 pub use association::Association;
 pub use commitment::report_commitment;

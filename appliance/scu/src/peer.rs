@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::AeTitle;
+use secure_transport::Requestor;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A peer's address and the two AE titles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// `host:port`.
     pub address: String,
@@ -16,6 +17,8 @@ pub struct Peer {
     pub called_ae: AeTitle,
     /// Ours.
     pub calling_ae: AeTitle,
+    /// Calls it over TLS.
+    pub tls: Option<Requestor>,
 }
 
 /// A text that names no peer.
@@ -24,14 +27,19 @@ pub struct Peer {
 pub struct PeerError;
 
 impl Peer {
-    /// Parses `AET@HOST:PORT`.
+    /// A peer that is called without TLS.
+    #[must_use]
+    pub const fn plain(address: String, called_ae: AeTitle, calling_ae: AeTitle) -> Self {
+        Self { address, called_ae, calling_ae, tls: None }
+    }
+
+    /// Parses `AET@HOST:PORT`, a peer that is called without TLS.
     ///
     /// # Errors
     /// [`PeerError`].
     pub fn parse(text: &str, calling_ae: AeTitle) -> Result<Self, PeerError> {
         let (title, address) = text.rsplit_once('@').ok_or(PeerError)?;
-        let peer =
-            Self { address: address.to_owned(), called_ae: AeTitle::parse(title).map_err(|_| PeerError)?, calling_ae };
+        let peer = Self::plain(address.to_owned(), AeTitle::parse(title).map_err(|_| PeerError)?, calling_ae);
         if peer.has_valid_address() { Ok(peer) } else { Err(PeerError) }
     }
 

@@ -58,11 +58,14 @@ const SUITES: [SupportedCipherSuite; 7] = [
     suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 ];
 
-/// Names of the versions and cipher suites that are spoken, for the conformance statement.
+/// The versions and cipher suites that are spoken, best first and as IANA names them, for the conformance statement.
 #[must_use]
-pub fn spoken() -> (Vec<&'static str>, Vec<&'static str>) {
-    let versions = VERSIONS.iter().filter_map(|version| version.version.as_str());
-    (versions.collect(), SUITES.iter().filter_map(|suite| suite.suite().as_str()).collect())
+pub fn spoken() -> (Vec<String>, Vec<String>) {
+    let version = |name: &str| name.replace("TLSv", "TLS ").replace('_', ".");
+    // The library marks those of TLS 1.3; IANA does not.
+    let suite = |name: &str| name.replacen("TLS13_", "TLS_", 1);
+    let versions = VERSIONS.iter().filter_map(|found| found.version.as_str()).map(version);
+    (versions.collect(), SUITES.iter().filter_map(|found| found.suite().as_str()).map(suite).collect())
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -76,11 +79,11 @@ mod tests {
     #[test]
     fn nothing_is_spoken_that_the_profile_does_not_name() {
         let (versions, suites) = spoken();
-        assert_eq!(versions, ["TLSv1_3", "TLSv1_2"]);
+        assert_eq!(versions, ["TLS 1.3", "TLS 1.2"]);
         assert_eq!(suites.len(), SUITES.len());
         for suite in suites {
             let is_of_12 = suite.starts_with("TLS_ECDHE_");
-            assert!(suite.starts_with("TLS13_") || is_of_12, "{suite}: forward secrecy");
+            assert!(is_of_12 || !suite.contains("_WITH_"), "{suite}: forward secrecy");
             assert!(suite.contains("_GCM_") || (suite.contains("POLY1305") && !is_of_12), "{suite}: authenticated");
         }
     }

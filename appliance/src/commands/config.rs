@@ -37,9 +37,10 @@ pub fn run(arguments: &ConfigArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Reads the files that the configuration names: the model, and what destinations need.
+/// Reads the files that the configuration names: the model, and what receiver and destinations need for TLS.
 fn check_files(config: &Config) -> Result<(), ConfigErrors> {
     let mut errors = open_model(config).err().map(|errors| errors.0).unwrap_or_default();
+    errors.extend(config.receiver.check_files().err().map(|fault| format!("receiver.tls: {fault}")));
     // A title that is none was reported when the configuration was read.
     if let Ok(own_ae) = config.ae_title() {
         let wrong = |destination: &DestinationConfig| {

@@ -70,11 +70,11 @@ async fn demonstrate(arguments: &DemoArgs, state: &Path, out: &Path) -> anyhow::
     let (engine, plans) = (config.engine.clone(), Config::default().state_dir);
     let scorer = tokio::task::spawn_blocking(move || ready(model, &engine, &plans)).await??;
     let device = Device::start(config, Served::for_good(scorer), arguments.study.is_some()).await?;
-    let peer = Peer {
-        address: device.facts.address.to_string(),
-        called_ae: AeTitle::parse(&device.facts.ae_title)?,
-        calling_ae: AeTitle::parse("MODALITY")?,
-    };
+    let peer = Peer::plain(
+        device.facts.address.to_string(),
+        AeTitle::parse(&device.facts.ae_title)?,
+        AeTitle::parse("MODALITY")?,
+    );
     let start_ms = start.elapsed().as_secs_f64() * 1e3;
     let mut progress = Progress::new();
     let all = paths.len();

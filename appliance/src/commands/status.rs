@@ -31,6 +31,15 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
         "mamoru {}, {} on {}, up {} s",
         status.version, status.ae_title, status.listen, status.uptime_seconds
     )?;
+    if let Some(listen) = &status.listen_tls {
+        let days = status.certificate_days_left;
+        let days = days.map_or_else(|| "unknown validity".into(), |days| format!("{days} days left"));
+        writeln!(
+            output,
+            "TLS        on {listen}, certificate: {days}; {} handshakes failed",
+            receiver.handshakes_failed
+        )?;
+    }
     writeln!(
         output,
         "model      {} {} ({:?}), engine {}",

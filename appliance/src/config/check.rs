@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use dicomweb::{WebConfig, WebTimeouts};
 use domain::{AeTitle, DestinationName, ResultKind};
 use forwarder::{DestinationConfig, Profile};
+use secure_transport::RequestorFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -108,7 +109,7 @@ fn overlay<T: DeserializeOwned + Serialize + Default>(given: Table, name: &str, 
         tried.insert(key.clone(), value);
         match tried.clone().try_into::<T>() {
             Ok(_) => table = tried,
-            Err(error) if error.message().starts_with("unknown field") => {
+            Err(error) if error.message().starts_with(&format!("unknown field `{key}`")) => {
                 errors.push(format!("{name}.{key}: unknown key"));
             }
             Err(error) => errors.push(format!("{name}.{key}: {}", error.message())),
@@ -169,6 +170,7 @@ fn known_keys() -> Option<Table> {
         address: Some("localhost:104".into()),
         called_ae: title.clone(),
         calling_ae: title,
+        tls: Some(RequestorFiles { ca: "ca.pem".into(), certificate: None, key: None, server_name: None }),
         stow: Some(web.clone()),
         post: Some(web),
         folder: Some(PathBuf::from("results")),
@@ -210,6 +212,7 @@ fn check_meaning(config: &Config, errors: &mut Vec<String>) {
         ("engine.nvidia.answer_wait_ms", config.engine.nvidia.answer_wait_ms),
     ];
     errors.extend(positive.iter().filter(|(_, value)| *value == 0).map(|(key, _)| format!("{key}: must not be 0")));
+    errors.extend(config.receiver.faults());
     if config.receiver.pdu_bytes_max < 4_096 {
         errors.push("receiver.pdu_bytes_max: must be at least 4096".into());
     }
@@ -370,6 +373,26 @@ mod tests {
             assert!(errors.iter().any(|error| error.starts_with(start)), "{start:?} is not in {errors:#?}");
         }
         assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    }
+
+    #[test]
+    fn tls_of_the_receiver_is_read_and_explained() {
+        let start = DEFAULT_TOML.find("# [receiver.tls]").unwrap();
+        let end = start + DEFAULT_TOML[start..].find("\n\n").unwrap();
+        // The section as it is when its keys are uncommented: those are the lines of the form "key = value".
+        let is_key =
+            |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+        let lines: Vec<&str> = DEFAULT_TOML[start..end].lines().map(|line| &line[2..]).filter(is_key).collect();
+        let config = parse(&lines.join("\n")).unwrap();
+        let tls = Table::try_from(config.receiver.tls.unwrap()).unwrap();
+        assert_eq!(tls.keys().count(), lines.len() - 1, "every key is there");
+        let off = parse(&format!("[receiver]\nlisten = \"off\"\n{}", lines.join("\n")));
+        assert_eq!(off.unwrap().receiver.listen, receiver::Listen::Off);
+        assert!(parse("[receiver]\nlisten = \"off\"").unwrap_err().0[0].starts_with("receiver.listen: is off"));
+        let errors = parse("[receiver.tls]\ncertificate = \"a\"\nkey = \"b\"").unwrap_err().0;
+        assert!(errors.len() == 1 && errors[0].starts_with("receiver.tls.client_ca: "), "{errors:?}");
+        let errors = parse("[receiver.tls]\ncertificate = \"a\"\ncolour = \"b\"").unwrap_err().0;
+        assert!(errors.len() == 1 && errors[0].starts_with("receiver.tls: "), "{errors:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::config::DEFAULT_TOML;
 
 /// A key and what it decides. Destinations have no default worth printing.
 const KEYS: [(&str, &str); 28] = [
-    ("receiver.listen", "address and port"),
+    ("receiver.listen", "address and port without TLS, or `off`"),
     ("receiver.ae_title", "AE title"),
     ("receiver.called_ae_checked", "must a requestor call us by it?"),
     ("receiver.calling_ae_allowed", "who may send; empty: everybody"),
@@ -46,7 +46,8 @@ pub(super) fn section() -> String {
 `mamoru config default` prints all keys with their explanation. These change what this statement says:
 
 {}
-A destination (`[[destinations]]`) has a `name`, one way (`address`, `called_ae` and `calling_ae`; `stow`; `post`; or `folder`), `objects`
+`[receiver.tls]` has `listen`, `certificate`, `key`, `client_ca`, `client_certificate` and `ae_certificates` (section 15).
+A destination (`[[destinations]]`) has a `name`, one way (`address`, `called_ae`, `calling_ae` and `tls`; `stow`; `post`; or `folder`), `objects`
 (kinds of section 7, in lists of kinds that stand for each other), `senders` (only studies of these AE titles), `commitment`,
 `commitment_wait_ms`, `concurrency`, `retry` and `timeouts`.
 ",

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use domain::{Delivery, DeliveryState};
@@ -135,6 +135,8 @@ impl Answerer {
             notice: results::NOTICE.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             listen: facts.address.to_string(),
+            listen_tls: facts.tls.as_ref().map(|(address, _)| address.to_string()),
+            certificate_days_left: facts.certificate().map(|facts| facts.days_left(SystemTime::now())),
             ae_title: facts.ae_title.clone(),
             model: running.model.clone(),
             engine: running.board.engine(),
@@ -148,6 +150,8 @@ impl Answerer {
                 instances_refused: count(&facts.counters.instances_refused),
                 instances_quarantined: count(&facts.counters.instances_quarantined),
                 connections_refused: count(&facts.counters.connections_refused),
+                handshakes_failed: count(&facts.counters.handshakes_failed),
+                certificates_refused: count(&facts.counters.certificates_refused),
                 panics: count(&facts.counters.panics),
             },
             destinations: self.destinations()?,

@@ -42,7 +42,7 @@ fn store(folder: &Path, seed: u64) -> Outcome<()> {
     let state = StateDir::create(folder)?;
     let (queue, _) = Queue::open(&state, &reread, UnixMillis(0))?;
     let config = ReceiverConfig {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
         disk_free_bytes_min: 0,
         ..ReceiverConfig::default()
     };
@@ -66,11 +66,7 @@ fn store(folder: &Path, seed: u64) -> Outcome<()> {
 /// One modality: its files lie on another disk than the receiver's.
 async fn send_for_ever(address: SocketAddr, seed: u64) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
-    let peer = Peer {
-        address: address.to_string(),
-        called_ae: AeTitle::parse("MAMORU")?,
-        calling_ae: AeTitle::parse("UNIT")?,
-    };
+    let peer = Peer::plain(address.to_string(), AeTitle::parse("MAMORU")?, AeTitle::parse("UNIT")?);
     for batch in 0.. {
         let numbers = batch * IMAGES_PER_ASSOCIATION..(batch + 1) * IMAGES_PER_ASSOCIATION;
         let objects: Vec<Object> =

@@ -100,7 +100,7 @@ impl Pacs {
 
     fn receive(&mut self, config: ReceiverConfig) {
         self.down();
-        let config = ReceiverConfig { listen: self.address, ae_title: "PACS".into(), ..config };
+        let config = ReceiverConfig { listen: self.address.into(), ae_title: "PACS".into(), ..config };
         let receiver = free(|| {
             let bound = Receiver::bind(config.clone(), self.queue.clone(), self.state.clone());
             match self.runtime.block_on(bound) {

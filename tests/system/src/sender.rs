@@ -60,7 +60,7 @@ pub fn send_each(device: SocketAddr, instances: &[Instance], mut answered: impl 
 
 fn peer(device: SocketAddr) -> Peer {
     let title = |text| AeTitle::parse(text).unwrap();
-    Peer { address: device.to_string(), called_ae: title("MAMORU"), calling_ae: title("UNIT") }
+    Peer::plain(device.to_string(), title("MAMORU"), title("UNIT"))
 }
 
 impl Answer {

@@ -90,7 +90,7 @@ fn a_study_waits_for_the_end_of_its_association_and_holds_no_other() {
     let objects: Vec<scu::Object> = first.iter().map(|image| scu::Object::open(&image.file).unwrap()).collect();
     let title = |text| domain::AeTitle::parse(text).unwrap();
     let address = device.address().to_string();
-    let peer = scu::Peer { address, called_ae: title("MAMORU"), calling_ae: title("UNIT") };
+    let peer = scu::Peer::plain(address, title("MAMORU"), title("UNIT"));
     let mut open = runtime.block_on(scu::Association::request(&peer, &objects, scu::Timeouts::default())).unwrap();
     for object in &objects {
         assert!(runtime.block_on(open.store(object)).unwrap().is_success());

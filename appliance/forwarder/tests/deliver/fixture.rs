@@ -157,14 +157,18 @@ pub struct Pacs {
 
 impl Pacs {
     pub fn start(runtime: &Runtime, folder: &Path, listen: SocketAddr, free_min: u64) -> Self {
-        let state = StateDir::create(folder).unwrap();
-        let (queue, _) = Queue::open(&state, &receiver::reread, UnixMillis(0)).unwrap();
         let config = ReceiverConfig {
-            listen,
+            listen: listen.into(),
             ae_title: "PACS".into(),
             disk_free_bytes_min: free_min,
             ..ReceiverConfig::default()
         };
+        Self::start_with(runtime, folder, config)
+    }
+
+    pub fn start_with(runtime: &Runtime, folder: &Path, config: ReceiverConfig) -> Self {
+        let state = StateDir::create(folder).unwrap();
+        let (queue, _) = Queue::open(&state, &receiver::reread, UnixMillis(0)).unwrap();
         let receiver = runtime.block_on(Receiver::bind(config, queue.clone(), state)).unwrap();
         let (address, stop) = (receiver.local_addr(), watch::Sender::new(false));
         let task = runtime.spawn(receiver.run(stop.subscribe()));

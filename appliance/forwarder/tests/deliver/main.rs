@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "../../../secure-transport/tests/tls/authority.rs"]
+mod authority;
 mod commitment;
 mod double;
 mod fixture;
 mod kinds;
+mod tls;
 
 use std::time::{Duration, Instant};
 

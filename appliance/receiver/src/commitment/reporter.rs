@@ -7,6 +7,7 @@ use std::time::Duration;
 use commitment::Report;
 use domain::AeTitle;
 use scu::{Peer, Timeouts, report_commitment};
+use secure_transport::Requestor;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -30,12 +31,16 @@ pub(crate) struct Outgoing {
 
 /// Where sessions leave reports.
 #[derive(Debug)]
-pub(crate) struct Outbox(mpsc::Sender<Outgoing>);
+pub(crate) struct Outbox {
+    sender: mpsc::Sender<Outgoing>,
+    /// For addresses that are called over TLS.
+    tls: Option<Requestor>,
+}
 
 impl Outbox {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Outgoing>) {
+    pub(crate) fn new(tls: Option<Requestor>) -> (Self, mpsc::Receiver<Outgoing>) {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        (Self(sender), receiver)
+        (Self { sender, tls }, receiver)
     }
 
     /// Leaves a report for `peer`. Without its address, without room or once the service stops there is only a warning: the
@@ -46,8 +51,14 @@ impl Outbox {
             return;
         };
         let Ok(calling_ae) = AeTitle::parse(&config.ae_title) else { return };
-        let peer = Peer { address: address.as_str().to_owned(), called_ae: peer.clone(), calling_ae };
-        if self.0.try_send(Outgoing { peer, report }).is_err() {
+        let tls = self.tls.clone().filter(|_| address.is_tls());
+        if address.is_tls() && tls.is_none() {
+            // The configuration is refused before.
+            tracing::warn!("storage commitment not reported: there is no `client_ca` for TLS");
+            return;
+        }
+        let peer = Peer { address: address.as_str().to_owned(), called_ae: peer.clone(), calling_ae, tls };
+        if self.sender.try_send(Outgoing { peer, report }).is_err() {
             tracing::warn!("storage commitment not reported: too many reports wait, or the service stops");
         }
     }

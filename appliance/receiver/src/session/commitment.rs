@@ -8,9 +8,10 @@ use dimse::{N_EVENT_REPORT_RQ, Response, Status};
 use tokio::time::{Instant, timeout};
 
 use super::{Progress, Session};
-use crate::association::{Association, Fault};
+use crate::association::Fault;
 use crate::commitment::{Asked, Exchange, decide};
 use crate::transfer::{after, blocking};
+use crate::wire::Association;
 
 /// The longest PDU that a report is sent in, whatever more the peer allows.
 const SENT_PDU_BYTES_MAX: u32 = 131_072;

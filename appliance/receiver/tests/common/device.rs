@@ -19,6 +19,7 @@ use super::{AssociateRq, Peer, Reply};
 /// A receiver on a free port with state of its own. Dropping it stops it and demands that nothing in it panicked.
 pub struct Device {
     pub address: SocketAddr,
+    pub tls_address: Option<SocketAddr>,
     pub queue: Queue,
     pub state: StateDir,
     pub counters: Arc<Counters>,
@@ -51,10 +52,10 @@ impl Device {
             None => receiver,
         };
         let (address, counters) = (receiver.local_addr(), receiver.counters());
-        let traffic = receiver.traffic();
+        let (tls_address, traffic) = (receiver.tls_addr(), receiver.traffic());
         let (stop, stopped) = watch::channel(false);
         let running = Some(runtime.spawn(receiver.run(stopped)));
-        Self { address, queue, state, counters, traffic, runtime, stop, running, folder }
+        Self { address, tls_address, queue, state, counters, traffic, runtime, stop, running, folder }
     }
 
     pub fn connect(&self) -> Peer {
@@ -63,6 +64,11 @@ impl Device {
 
     pub fn associate(&self) -> Peer {
         Peer::associate(self.address)
+    }
+
+    /// Runs something on the device's runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// Files of the spool.

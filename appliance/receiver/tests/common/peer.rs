@@ -1,6 +1,6 @@
 //! A peer: a socket, and what comes back.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,9 @@ pub enum Reply {
     Closed,
 }
 
-pub struct Peer {
-    pub stream: TcpStream,
+/// Over TCP, or over what a test makes of it.
+pub struct Peer<S = TcpStream> {
+    pub stream: S,
     /// Role selection of the A-ASSOCIATE-AC: as SCU, as SCP.
     pub roles: Vec<(bool, bool)>,
 }
@@ -58,10 +59,8 @@ impl Peer {
     }
 
     fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
-        stream.set_write_timeout(Some(ANSWER_TIMEOUT)).unwrap();
-        Self { stream, roles: vec![] }
+        set_up(&stream);
+        Self::on(stream)
     }
 
     /// Connected and associated.
@@ -70,6 +69,51 @@ impl Peer {
         let reply = peer.ask(&AssociateRq::default());
         assert!(matches!(reply, Reply::Accepted(_)), "{reply:?}");
         peer
+    }
+
+    /// Says `bytes` one at a time, with a pause between them that ends early when the device does.
+    pub fn trickle<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Reply> {
+        let pause = Duration::from_millis(5);
+        for piece in pieces {
+            self.say(piece);
+            self.stream.set_read_timeout(Some(pause)).unwrap();
+            let peeked = self.stream.peek(&mut [0]);
+            self.stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
+            match peeked {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                _ => return Some(self.reply()),
+            }
+        }
+        None
+    }
+
+    /// Says `bytes` again and again, as fast as they are taken, until the device answers.
+    pub fn flood(&mut self, bytes: &[u8]) -> Reply {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        loop {
+            self.say(bytes);
+            self.stream.set_nonblocking(true).unwrap();
+            let peeked = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false).unwrap();
+            if !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+                return self.reply();
+            }
+            assert!(Instant::now() < deadline, "the device never answers");
+        }
+    }
+}
+
+/// No delays, and no waiting for ever.
+pub fn set_up(stream: &TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT)).unwrap();
+}
+
+impl<S: Read + Write> Peer<S> {
+    /// On a stream that is connected, and nothing said.
+    pub const fn on(stream: S) -> Self {
+        Self { stream, roles: vec![] }
     }
 
     pub fn ask(&mut self, request: &AssociateRq) -> Reply {
@@ -119,37 +163,6 @@ impl Peer {
         }
     }
 
-    /// Says `bytes` one at a time, with a pause between them that ends early when the device does.
-    pub fn trickle<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Reply> {
-        let pause = Duration::from_millis(5);
-        for piece in pieces {
-            self.say(piece);
-            self.stream.set_read_timeout(Some(pause)).unwrap();
-            let peeked = self.stream.peek(&mut [0]);
-            self.stream.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
-            match peeked {
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                _ => return Some(self.reply()),
-            }
-        }
-        None
-    }
-
-    /// Says `bytes` again and again, as fast as they are taken, until the device answers.
-    pub fn flood(&mut self, bytes: &[u8]) -> Reply {
-        let deadline = Instant::now() + ANSWER_TIMEOUT;
-        loop {
-            self.say(bytes);
-            self.stream.set_nonblocking(true).unwrap();
-            let peeked = self.stream.peek(&mut [0]);
-            self.stream.set_nonblocking(false).unwrap();
-            if !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock) {
-                return self.reply();
-            }
-            assert!(Instant::now() < deadline, "the device never answers");
-        }
-    }
-
     pub fn echo(&mut self) -> Reply {
         self.say(&wire::command(wire::ECHO, &dimse::echo_request(1)));
         self.reply()
@@ -182,7 +195,7 @@ impl Peer {
     }
 }
 
-fn is_gone(kind: ErrorKind) -> bool {
+pub fn is_gone(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted

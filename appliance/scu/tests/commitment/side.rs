@@ -126,7 +126,7 @@ pub fn peer<T: Send + 'static>(grants: Grants, play: impl FnOnce(Side) -> T + Se
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let title = |text| AeTitle::parse(text).unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let peer = Peer { address, called_ae: title("PACS"), calling_ae: title("MAMORU") };
+    let peer = Peer::plain(address, title("PACS"), title("MAMORU"));
     let thread = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
