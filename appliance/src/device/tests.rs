@@ -49,7 +49,7 @@ async fn send_exam(device: &Device, folder: &std::path::Path) {
     let paths = Exam::new(1, Size::Small).write_into(folder).unwrap();
     let title = |text| AeTitle::parse(text).unwrap();
     let address = device.facts.address.to_string();
-    let peer = Peer { address, called_ae: title("MAMORU"), calling_ae: title("UNIT") };
+    let peer = Peer::plain(address, title("MAMORU"), title("UNIT"));
     let sent = send_all(&peer, &paths, Timeouts::default(), |_| {}).await;
     assert!(sent.files.len() == 4 && sent.files.iter().all(|file| file.ok), "{:?}", sent.files);
 }
