@@ -1,6 +1,7 @@
 //! The command line, as clap sees it.
 
 mod engine;
+mod service;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::model::ModelSource;
 pub use engine::{
     BenchArgs, BuildArgs, CheckArgs, EngineArgs, EngineCommand, EngineCommandArgs, PlanWorkerArgs, ProbeArgs,
 };
+pub use service::{DoctorArgs, SupportBundleArgs};
 
 /// Mamoru: mammography inference appliance. Research use only, not a medical device.
 #[derive(Debug, Parser)]
@@ -42,6 +44,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Show results that are on their way, or try parked ones again
     Queue(QueueArgs),
+    /// Look at everything that the device needs, and say what to do next
+    Doctor(DoctorArgs),
+    /// Write an archive for support: versions, settings, state, findings; no patient data and no secrets
+    SupportBundle(SupportBundleArgs),
     /// Try out what a destination makes of result objects
     Results(ResultsArgs),
     /// Make, check and install signed models

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod config;
 pub mod decode_worker;
 pub mod demo;
+pub mod doctor;
 pub mod echo;
 pub mod engine;
 mod files;
@@ -16,6 +17,7 @@ pub mod send;
 pub mod serve;
 pub mod status;
 mod study_text;
+pub mod support_bundle;
 pub mod verify_destination;
 
 use std::io::Write as _;

@@ -13,6 +13,7 @@ use domain::{AeTitle, AssemblyPolicy, DestinationName};
 use forwarder::DestinationConfig;
 use receiver::ReceiverConfig;
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
 use crate::model::ModelSource;
 pub use check::{ConfigErrors, parse};
@@ -121,6 +122,28 @@ impl Config {
         anyhow::ensure!(length <= FILE_BYTES_MAX, "configuration {} is larger than 1 MiB", path.display());
         let text = std::fs::read_to_string(path).with_context(unreadable)?;
         Ok(parse(&text)?)
+    }
+
+    /// The settings as a table, defaults included, as they would be written in a file.
+    #[must_use]
+    pub fn to_table(&self) -> Table {
+        let mut table = Table::new();
+        let mut put = |key: &str, value: Result<Value, toml::ser::Error>| {
+            // Every section is one that was read, or a default: a test writes them all.
+            table.extend(value.ok().map(|value| (key.to_owned(), value)));
+        };
+        put("state_dir", Value::try_from(&self.state_dir));
+        put("log", Value::try_from(self.log));
+        put("model", Value::try_from(&self.model));
+        put("receiver", Value::try_from(&self.receiver));
+        put("decoding", Value::try_from(&self.decoding));
+        put("eligibility", Value::try_from(self.eligibility));
+        put("assembly", Value::try_from(self.assembly));
+        put("engine", Value::try_from(&self.engine));
+        put("results", Value::try_from(self.results));
+        put("retention", Value::try_from(self.retention));
+        put("destinations", Value::try_from(&self.destinations));
+        table
     }
 
     /// The receiver's AE title.

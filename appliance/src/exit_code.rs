@@ -20,6 +20,8 @@ pub enum Exit {
     Partial = 5,
     /// The input holds nothing to work on.
     NoInput = 6,
+    /// It works, but a person should look at something.
+    Attention = 7,
 }
 
 /// The list that `mamoru --help` ends with.
@@ -32,6 +34,7 @@ Exit codes:
   4  peer or running device cannot be reached
   5  partly done: an image or a file failed
   6  no DICOM file in the input
+  7  it works, but something needs attention
 
 Research use only, not a medical device.";
 

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::LogLevel;
 
 /// Our crates. Others are not logged at all: nobody knows what of a patient they would say.
-const TARGETS: [&str; 10] = [
+pub const TARGETS: [&str; 10] = [
     "mamoru",
     "decoding",
     "engine_nvidia",

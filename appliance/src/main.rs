@@ -7,12 +7,14 @@ mod config;
 mod conformance;
 mod control;
 mod device;
+mod doctor;
 mod engine;
 mod exit_code;
 mod installed;
 mod logging;
 mod model;
 mod report;
+mod support_bundle;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         Command::Echo(arguments) => commands::echo::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Queue(arguments) => commands::queue::run(&arguments),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::SupportBundle(arguments) => commands::support_bundle::run(&arguments),
         Command::Results(ResultsArgs { command: ResultsCommand::VerifyDestination(arguments) }) => {
             commands::verify_destination::run(&arguments)
         }

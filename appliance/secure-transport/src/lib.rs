@@ -16,6 +16,7 @@ mod config;
 mod fault;
 mod files;
 mod identity;
+mod inspection;
 mod requestor;
 mod watched;
 
@@ -32,6 +33,7 @@ pub use config::{AcceptorFiles, ClientCertificate, ConfigError, RequestorFiles};
 pub use fault::TlsFault;
 pub use files::{FILE_BYTES_MAX, FileFault};
 pub use identity::{ExpectedCertificate, ExpectedCertificateError};
+pub use inspection::{inspect_authorities, inspect_pair};
 pub use requestor::Requestor;
 pub use watched::CHECK_EVERY;
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 pub use arguments::BundleArgs;
 use arguments::BundleCommand;
+pub use device::engines;
 use told::Told;
 
 use crate::commands::print_json;

@@ -237,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn settings_written_as_a_table_are_read_the_same() {
+        let web = "[[destinations]]\nname = 'web'\nstow = { url = 'https://pacs', ca_file = 'ca.pem' }";
+        for text in ["", "state_dir = 'a'\n[engine]\nname = 'cpu'\nthreads = 2", web] {
+            let config = parse(text).unwrap();
+            assert_eq!(parse(&toml::to_string(&config.to_table()).unwrap()), Ok(config), "{text}");
+        }
+    }
+
+    #[test]
     fn the_commented_default_names_every_key() {
         let mut default: Table = DEFAULT_TOML.parse().unwrap();
         default.remove("destinations");

@@ -4,6 +4,7 @@
 
 mod authority;
 mod files;
+mod inspection;
 mod memory;
 
 use std::time::{Duration, SystemTime};
