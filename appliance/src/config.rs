@@ -135,6 +135,7 @@ impl Config {
         put("state_dir", Value::try_from(&self.state_dir));
         put("log", Value::try_from(self.log));
         put("model", Value::try_from(&self.model));
+        put("updates", Value::try_from(self.updates));
         put("receiver", Value::try_from(&self.receiver));
         put("decoding", Value::try_from(&self.decoding));
         put("eligibility", Value::try_from(self.eligibility));
