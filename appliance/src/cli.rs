@@ -16,7 +16,7 @@ use crate::model::ModelSource;
 pub use engine::{
     BenchArgs, BuildArgs, CheckArgs, EngineArgs, EngineCommand, EngineCommandArgs, PlanWorkerArgs, ProbeArgs,
 };
-pub use service::{DoctorArgs, SupportBundleArgs};
+pub use service::{DoctorArgs, QueueArgs, QueueCommand, SelftestArgs, StatusArgs, SupportBundleArgs};
 
 /// Mamoru: mammography inference appliance. Research use only, not a medical device.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub enum Command {
     Queue(QueueArgs),
     /// Look at everything that the device needs, and say what to do next
     Doctor(DoctorArgs),
+    /// Send a synthetic exam the whole way, and have the running device score it: are its scores what they were?
+    Selftest(SelftestArgs),
     /// Write an archive for support: versions, settings, state, findings; no patient data and no secrets
     SupportBundle(SupportBundleArgs),
     /// Try out what a destination makes of result objects
@@ -215,38 +217,6 @@ pub struct RunningArgs {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub json: bool,
-}
-
-/// `mamoru status`
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Which device
-    #[command(flatten)]
-    pub running: RunningArgs,
-}
-
-/// `mamoru queue`
-#[derive(Debug, Args)]
-pub struct QueueArgs {
-    /// What to do; without it, list what is on its way
-    #[command(subcommand)]
-    pub command: Option<QueueCommand>,
-    /// Also list what is delivered
-    #[arg(long)]
-    pub all: bool,
-    /// Which device
-    #[command(flatten)]
-    pub running: RunningArgs,
-}
-
-/// `mamoru queue ...`
-#[derive(Debug, Subcommand)]
-pub enum QueueCommand {
-    /// Try results again now: the one with ID, or all that are parked
-    Retry {
-        /// The id that `mamoru queue` shows
-        id: Option<String>,
-    },
 }
 
 /// `mamoru results`

@@ -13,6 +13,7 @@ use queue::{Counts, StateDir};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::health::EngineStatus;
+use crate::selftest::SelfTest;
 
 /// The longest line, in bytes.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -39,6 +40,11 @@ pub enum Request {
     },
     /// Change to the model that is to run now, after the image in work.
     ChangeModel,
+    /// Hold a self-test, after the image in work.
+    SelfTest {
+        /// Expect from then on what it gives.
+        accept: bool,
+    },
 }
 
 /// The answer.
@@ -57,7 +63,7 @@ pub enum Response {
         /// How many were made due.
         count: usize,
     },
-    /// To [`Request::ChangeModel`]: it will be done.
+    /// To [`Request::ChangeModel`] and [`Request::SelfTest`]: it will be done.
     Asked,
     /// It could not be done.
     Failed {
@@ -90,6 +96,9 @@ pub struct Status {
     /// How the engines are; nothing from an earlier version.
     #[serde(default)]
     pub engine_health: Option<EngineStatus>,
+    /// The last self-test, of whatever model; nothing where none was held.
+    #[serde(default)]
+    pub self_test: Option<SelfTest>,
     /// Seconds since the start.
     pub uptime_seconds: u64,
     /// What is in the queue.

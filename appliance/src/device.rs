@@ -5,7 +5,8 @@ mod control;
 mod current;
 mod reporting;
 mod scoring;
-mod trial;
+pub mod tested;
+pub mod trial;
 
 use std::future::Future as _;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use commitment::CommitmentDesk;
 pub use current::Current;
 use reporting::Reporter;
 use scoring::Scoring;
+use tested::Tested;
 use trial::Models;
 
 /// Name of the scoring stage's thread.
@@ -95,7 +97,8 @@ impl Device {
         log_recovery(&recovery);
         let models = Models::new(config.clone(), use_patient_id);
         let seat = models.seat(served)?;
-        let current = Arc::new(Current::new(seat.running()));
+        let tested = Tested::open(state.clone());
+        let current = Arc::new(Current::new(seat.running(), tested.last()));
         let forwarder =
             Forwarder::new(config.destinations.clone(), &ae_title, &queue, &state).map_err(anyhow::Error::msg)?;
         let desk = CommitmentDesk(forwarder.commitment_reports());
@@ -114,7 +117,7 @@ impl Device {
         let control = control::Server::bind(&state, &queue, forwarder.nudge(), Arc::clone(&facts))?;
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
-        let scoring = Scoring::new((models, seat), Arc::clone(&current), queue.clone(), state.clone());
+        let scoring = Scoring::new((models, seat), (Arc::clone(&current), tested), (queue.clone(), state.clone()));
         let reporter = Reporter::new(&config, Arc::clone(&current), (queue.clone(), state.clone()), receiver.traffic());
         let threads = vec![
             spawn(SCORING, scoring, handle.clone(), stopped.clone(), Scoring::run)?,

@@ -13,6 +13,7 @@ mod engine;
 mod model;
 pub mod quarantine;
 mod queue;
+mod selftest;
 mod state;
 
 use std::path::Path;
@@ -121,6 +122,7 @@ pub fn examine(file: Option<&Path>, loaded: &anyhow::Result<Config>, options: Op
     let status = asked.ok();
     findings.push(engine::check(config, status.as_deref()));
     findings.push(model::check(config, status.as_deref(), options.golden));
+    findings.extend(status.as_ref().map(|status| selftest::check(status.self_test.as_ref(), now)));
     findings.extend(queue::check(&config.state_dir, status.as_deref()));
     findings.extend(destinations::check(config, status.as_deref(), options.connect)?);
     findings.extend(certificates::check(&config.to_table(), now));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contract::Digest;
 use inference::Scorer;
-use updater::{Event, FolderDisk, Model, UpdateError, Updater};
+use updater::{Event, FolderDisk, Model, Outcome, State, UpdateError, Updater};
 
 use crate::commands::config::open_model;
 use crate::config::{Config, ConfigErrors};
@@ -103,4 +103,85 @@ fn ready(config: &Config, trial: Option<Digest>) -> anyhow::Result<Served> {
         ready.map_err(|error| ConfigErrors(vec![format!("model: {}", ModelError::from(error))]))?;
     }
     Ok(Served { scorer: assembled.scorer, board: assembled.board, trial })
+}
+
+/// What runs from the next start on, and whether that is on trial.
+pub struct Meant {
+    /// The model.
+    pub source: ModelSource,
+    /// What people call it.
+    pub title: String,
+    /// How many of its starts it has used, where it is on trial.
+    pub on_trial: Option<String>,
+    /// Which model was taken back last and why, after a semicolon; empty where none was.
+    pub last: String,
+}
+
+/// The model of the configuration, or where it names the default the installed one. Nothing is changed, and no start counted.
+///
+/// # Errors
+/// [`UpdateError`].
+pub fn meant(config: &Config) -> Result<Meant, UpdateError> {
+    let folder = folder(&config.state_dir);
+    if config.model != ModelSource::Default || !folder.is_dir() {
+        let title = match &config.model {
+            ModelSource::Default => "the built-in model".into(),
+            ModelSource::Untrained => "the untrained model".into(),
+            ModelSource::Folder(folder) => format!("the model in {}", folder.display()),
+        };
+        return Ok(Meant { source: config.model.clone(), title, on_trial: None, last: String::new() });
+    }
+    let updater = Updater::new(FolderDisk::open(&folder)?);
+    Ok(of_state(&updater.state()?, |path| updater.disk().place(path)))
+}
+
+fn of_state(state: &State, place: impl Fn(&str) -> PathBuf) -> Meant {
+    let run = state.to_run();
+    let (source, title) = match run.slot() {
+        Some(slot) => (ModelSource::Folder(place(&slot.model_folder())), "the installed model"),
+        None => (ModelSource::Default, "the built-in model"),
+    };
+    let trial = state.candidate.as_ref().and_then(|candidate| candidate.trial);
+    let on_trial = trial.map(|trial| format!("{} of {} starts used", trial.starts, trial.starts_max));
+    let last = match &state.last {
+        Some(Outcome::RolledBack { slot, why }) => format!("; {} {} was taken back: {why}", slot.name, slot.version),
+        Some(Outcome::Committed { .. }) | None => String::new(),
+    };
+    Meant { source, title: title.into(), on_trial, last }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::ModelLabel;
+    use updater::{Candidate, Slot, Trial};
+
+    use super::*;
+
+    #[test]
+    fn a_model_on_trial_is_the_one_that_is_looked_at() {
+        let slot = |number| Slot {
+            number,
+            bundle: Digest::of(b"bundle"),
+            name: "m".into(),
+            version: number.to_string(),
+            sequence: number,
+            label: ModelLabel::Research,
+        };
+        let trial = Some(Trial { starts: 1, starts_max: 3 });
+        let candidate = |trial| Some(Candidate { slot: slot(2), trial });
+        let state = |trial| State { candidate: candidate(trial), active: Model::Slot(slot(1)), ..State::default() };
+        let place = |path: &str| PathBuf::from(path);
+        let meant = of_state(&state(trial), place);
+        assert_eq!(meant.source, ModelSource::Folder("slots/2/model".into()));
+        assert_eq!(meant.on_trial.as_deref(), Some("1 of 3 starts used"));
+        let meant = of_state(&state(None), place);
+        assert_eq!((meant.source, meant.on_trial), (ModelSource::Folder("slots/1/model".into()), None));
+        let why = "its starts were used up".to_owned();
+        let last = Some(Outcome::RolledBack { slot: slot(2), why });
+        let meant = of_state(&State { last, ..State::default() }, place);
+        assert_eq!(
+            (meant.source, meant.last.as_str()),
+            (ModelSource::Default, "; m 2 was taken back: its starts were used up")
+        );
+    }
 }

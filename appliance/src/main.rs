@@ -14,6 +14,7 @@ mod installed;
 mod logging;
 mod model;
 mod report;
+mod selftest;
 mod support_bundle;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Queue(arguments) => commands::queue::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::Selftest(arguments) => commands::selftest::run(&arguments),
         Command::SupportBundle(arguments) => commands::support_bundle::run(&arguments),
         Command::Results(ResultsArgs { command: ResultsCommand::VerifyDestination(arguments) }) => {
             commands::verify_destination::run(&arguments)

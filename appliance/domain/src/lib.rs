@@ -30,7 +30,7 @@ pub use expected_views::ExpectedViews;
 pub use findings::{FailureReason, ImageFinding, InstanceOutcome, InstanceRecord, Laterality, View};
 pub use ids::{AeTitle, InstanceKey, StudyKey};
 pub use received::{ReceivedInstance, StoredFile};
-pub use report::{NOTICE, ReportedImage, SYNTHETIC_NOTICE, StudyReport, StudyState, Tally, Trigger};
+pub use report::{DOUBT_NOTICE, NOTICE, ReportedImage, SYNTHETIC_NOTICE, StudyReport, StudyState, Tally, Trigger};
 pub use result_kind::{Document, ResultKind, Sop};
 pub use senders::Senders;
 pub use time::UnixMillis;

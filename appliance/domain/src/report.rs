@@ -15,6 +15,10 @@ use crate::{
 /// [`NOTICE`], for the results of an exam that was computed to try something out.
 pub const SYNTHETIC_NOTICE: &str = "Synthetic test exam, of no patient. Research use only, not a medical device.";
 
+/// [`NOTICE`], for the results of a device whose last self-test failed.
+pub const DOUBT_NOTICE: &str =
+    "This device failed its self-test: scores may be wrong. Research use only, not a medical device.";
+
 /// All views that are scored: those of a screening examination, in the order in which reports name them.
 pub const EXPECTED_VIEWS: [(Laterality, View); 4] = [
     (Laterality::Right, View::CranioCaudal),
@@ -122,6 +126,9 @@ pub struct StudyReport {
     /// Is it of an exam that was computed to try something out? Every object then says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub synthetic: bool,
+    /// Had the device failed its last self-test when it was made? Every object then says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_test_failed: bool,
 }
 
 impl StudyReport {
@@ -160,13 +167,18 @@ impl StudyReport {
             images,
             predecessors: Vec::new(),
             synthetic: false,
+            self_test_failed: false,
         }
     }
 
     /// What every object of it says first.
     #[must_use]
     pub const fn notice(&self) -> &'static str {
-        if self.synthetic { SYNTHETIC_NOTICE } else { NOTICE }
+        match (self.synthetic, self.self_test_failed) {
+            (true, _) => SYNTHETIC_NOTICE,
+            (false, true) => DOUBT_NOTICE,
+            (false, false) => NOTICE,
+        }
     }
 
     /// Names what the report says: equal for equal results, however long they took to compute. Result objects derive

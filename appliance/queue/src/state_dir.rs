@@ -32,6 +32,12 @@ impl StateDir {
         Ok(state)
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
     /// Acknowledged instances.
     #[must_use]
     pub fn spool(&self) -> PathBuf {

@@ -198,6 +198,7 @@ fn report(study: &str, revision: u32, label: ModelLabel, exam: [(Laterality, Vie
         last_received_at: UnixMillis(1_767_272_655_250),
         predecessors: Vec::new(),
         synthetic: false,
+        self_test_failed: false,
     }
 }
 

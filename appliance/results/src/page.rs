@@ -24,12 +24,18 @@ pub(crate) const BANNER_ROWS: u32 = 64;
 pub(crate) fn blank(report: &StudyReport, columns: u32, rows: u32) -> Picture {
     let mut page = Picture::new(columns, rows, BACKGROUND);
     page.fill(0, 0, columns, BANNER_ROWS, WARNING);
-    if report.synthetic {
-        for (top, text) in [(6, wording::SYNTHETIC), (34, wording::BANNER)] {
-            centred(&mut page, 0, columns, top, text, Size::Normal, BACKGROUND);
+    let above = match (report.synthetic, report.self_test_failed) {
+        (true, _) => Some(wording::SYNTHETIC),
+        (false, true) => Some(wording::DOUBT),
+        (false, false) => None,
+    };
+    match above {
+        Some(above) => {
+            for (top, text) in [(6, above), (34, wording::BANNER)] {
+                centred(&mut page, 0, columns, top, text, Size::Normal, BACKGROUND);
+            }
         }
-    } else {
-        centred(&mut page, 0, columns, 12, wording::BANNER, Size::Large, BACKGROUND);
+        None => centred(&mut page, 0, columns, 12, wording::BANNER, Size::Large, BACKGROUND),
     }
     page
 }

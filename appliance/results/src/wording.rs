@@ -12,6 +12,8 @@ use crate::marks;
 pub(crate) const BANNER: &str = "RESEARCH USE ONLY - NOT A MEDICAL DEVICE";
 /// Stands above it on pages of an exam that was computed to try something out.
 pub(crate) const SYNTHETIC: &str = "SYNTHETIC TEST EXAM - OF NO PATIENT";
+/// Stands above it on pages of a device whose last self-test failed.
+pub(crate) const DOUBT: &str = "THIS DEVICE FAILED ITS SELF-TEST - SCORES MAY BE WRONG";
 /// Stands beside every score of a model that never saw an image.
 pub(crate) const UNTRAINED: &str = "UNTRAINED: SCORES MEAN NOTHING";
 /// Stands beside the scores of a model without a calibration.

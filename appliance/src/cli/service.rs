@@ -2,9 +2,41 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
-use super::RunningArgs;
+use super::{EngineArgs, RunningArgs};
+
+/// `mamoru status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which device
+    #[command(flatten)]
+    pub running: RunningArgs,
+}
+
+/// `mamoru queue`
+#[derive(Debug, Args)]
+pub struct QueueArgs {
+    /// What to do; without it, list what is on its way
+    #[command(subcommand)]
+    pub command: Option<QueueCommand>,
+    /// Also list what is delivered
+    #[arg(long)]
+    pub all: bool,
+    /// Which device
+    #[command(flatten)]
+    pub running: RunningArgs,
+}
+
+/// `mamoru queue ...`
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// Try results again now: the one with ID, or all that are parked
+    Retry {
+        /// The id that `mamoru queue` shows
+        id: Option<String>,
+    },
+}
 
 /// `mamoru doctor`
 #[derive(Debug, Args)]
@@ -15,6 +47,20 @@ pub struct DoctorArgs {
     /// Also call each destination (C-ECHO, or a connection), 5 s at most
     #[arg(long)]
     pub connect: bool,
+}
+
+/// `mamoru selftest`
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Which device
+    #[command(flatten)]
+    pub running: RunningArgs,
+    /// Expect from now on what the running device's engine gives: after a change of processor, driver or GPU
+    #[arg(long)]
+    pub accept: bool,
+    /// Which engine for the whole path; the running device tests its own
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// `mamoru support-bundle`

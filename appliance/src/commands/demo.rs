@@ -6,18 +6,17 @@ mod text;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use domain::eligibility::EligibilityPolicy;
 use domain::{AeTitle, AssemblyPolicy, DestinationName, ResultKind};
 use forwarder::{DestinationConfig, Profile};
 use phantom::{Exam, Size};
-use queue::Queue;
-use receiver::ReceiverConfig;
 use scu::{Peer, Timeouts};
 
 use crate::cli::DemoArgs;
+use crate::commands::own_device::{self, STALL_WAIT, wait_until_done};
 use crate::commands::progress::Progress;
 use crate::commands::{complain_of_no_input, files, print_json, runtime, send, stop_signal};
 use crate::config::{Config, EngineConfig, LogLevel};
@@ -32,8 +31,6 @@ use outcome::{DemoReport, DemoTimings};
 
 /// The built-in exam.
 const EXAM_SEED: u64 = 1;
-/// Without any change in the queue, the demonstration has failed.
-const STALL_WAIT: Duration = Duration::from_secs(180);
 
 /// Shows the main job from end to end.
 ///
@@ -139,11 +136,7 @@ fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &D
     let is_given = arguments.study.is_some();
     Ok(Config {
         state_dir: state.join("device"),
-        receiver: ReceiverConfig {
-            listen: "127.0.0.1:0".parse()?,
-            disk_free_bytes_min: 0,
-            ..ReceiverConfig::default()
-        },
+        receiver: own_device::receiver()?,
         eligibility: EligibilityPolicy {
             accept_secondary_capture: is_given,
             view_from_patient_orientation: is_given,
@@ -155,28 +148,4 @@ fn device_config(arguments: &DemoArgs, state: &Path, out: &Path, destination: &D
         destinations: vec![pacs, folder],
         ..Config::default()
     })
-}
-
-/// Waits until everything that was received is reported and delivered; false when nothing happens any more.
-async fn wait_until_done(queue: &Queue, progress: &mut Progress) -> anyhow::Result<bool> {
-    let mut changes = queue.changes();
-    loop {
-        changes.borrow_and_update();
-        let counts = queue.counts()?;
-        let deliveries = counts.deliveries_due + counts.deliveries_parked + counts.deliveries_delivered;
-        progress.show(&format!(
-            "analysed {} of {}, studies reported {} of {}, results delivered {} of {deliveries}",
-            counts.decided,
-            counts.decided + counts.waiting,
-            counts.studies - counts.studies_open,
-            counts.studies,
-            counts.deliveries_delivered,
-        ));
-        if counts.waiting == 0 && counts.studies_open == 0 && counts.deliveries_due == 0 {
-            return Ok(true);
-        }
-        if tokio::time::timeout(STALL_WAIT, changes.changed()).await.is_err() {
-            return Ok(false);
-        }
-    }
 }

@@ -8,6 +8,7 @@ use crate::cli::StatusArgs;
 use crate::commands::{print_json, state_dir};
 use crate::control::{Request, Response, Status, ask};
 use crate::exit_code::Exit;
+use crate::selftest::{SelfTest, Verdict};
 
 /// Asks the running device and prints its answer.
 ///
@@ -48,6 +49,9 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     if let Some(health) = &status.engine_health {
         writeln!(output, "engine     {}", health.text())?;
     }
+    if let Some(test) = &status.self_test {
+        writeln!(output, "self-test  {}", self_test(test))?;
+    }
     writeln!(
         output,
         "receiver   {} images taken, {} refused; {} associations, {} broken off",
@@ -84,4 +88,16 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
         writeln!(output, "study {}   {} images, {} reported, {state}", study.study, study.instances, study.reported)?;
     }
     Ok(())
+}
+
+/// The last self-test in a line.
+pub fn self_test(test: &SelfTest) -> String {
+    let why = test.why.as_deref().unwrap_or_default();
+    let of = format!("{} {} on {}", test.subject.model, test.subject.version, test.subject.engine);
+    match test.verdict {
+        Verdict::Passed => format!("passed ({of})"),
+        Verdict::First => format!("passed, the first of its kind ({of})"),
+        Verdict::NotHeld => format!("COULD NOT BE HELD: {why}"),
+        Verdict::Failed => format!("FAILED, and results say so: {why} ({of})"),
+    }
 }

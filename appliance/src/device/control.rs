@@ -115,6 +115,10 @@ impl Answerer {
             Request::Deliveries { all } => self.deliveries(*all),
             Request::Retry { id } => self.retry(id.as_deref()),
             Request::ChangeModel => Ok(self.change_model()),
+            Request::SelfTest { accept } => {
+                self.facts.current.ask_self_test(*accept);
+                Ok(Response::Asked)
+            }
         };
         answered.unwrap_or_else(|error| Response::Failed { why: error.to_string() })
     }
@@ -141,6 +145,7 @@ impl Answerer {
             model: running.model.clone(),
             engine: running.board.engine(),
             engine_health: Some(running.board.status()),
+            self_test: facts.current.self_test(),
             uptime_seconds: facts.started.elapsed().as_secs(),
             queue: self.queue.counts()?,
             receiver: ReceiverCounts {

@@ -1,5 +1,7 @@
-//! Which model scores just now, for everybody but the scoring stage; and the wish that it be decided anew.
+//! Which model scores just now and how its last self-test ended, for everybody but the scoring stage; and the wishes that the
+//! model be decided anew and that it be tested.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::Aggregation;
@@ -7,6 +9,7 @@ use domain::findings::ModelId;
 use tokio::sync::watch;
 
 use crate::engine::health::HealthBoard;
+use crate::selftest::{SelfTest, Verdict};
 
 /// A model that scores.
 #[derive(Debug)]
@@ -24,12 +27,21 @@ pub struct Running {
 pub struct Current {
     running: RwLock<Arc<Running>>,
     asked: watch::Sender<u64>,
+    tested: RwLock<Option<SelfTest>>,
+    test_asked: watch::Sender<u64>,
+    is_test_accepted: AtomicBool,
 }
 
 impl Current {
-    /// Begins with `running`.
-    pub fn new(running: Running) -> Self {
-        Self { running: RwLock::new(Arc::new(running)), asked: watch::Sender::new(0) }
+    /// Begins with `running`, and how its last self-test ended.
+    pub fn new(running: Running, tested: Option<SelfTest>) -> Self {
+        Self {
+            running: RwLock::new(Arc::new(running)),
+            asked: watch::Sender::new(0),
+            tested: RwLock::new(tested),
+            test_asked: watch::Sender::new(0),
+            is_test_accepted: AtomicBool::new(false),
+        }
     }
 
     /// The model that scores just now.
@@ -50,5 +62,39 @@ impl Current {
     /// How often that was asked for.
     pub fn asked(&self) -> watch::Receiver<u64> {
         self.asked.subscribe()
+    }
+
+    /// The last self-test, of whatever model.
+    pub fn self_test(&self) -> Option<SelfTest> {
+        self.tested.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A self-test has ended.
+    pub fn set_self_test(&self, test: SelfTest) {
+        *self.tested.write().unwrap_or_else(PoisonError::into_inner) = Some(test);
+    }
+
+    /// Did the model that scores just now fail its last self-test?
+    pub fn is_in_doubt(&self) -> bool {
+        let network = self.running().model.network;
+        let tested = self.tested.read().unwrap_or_else(PoisonError::into_inner);
+        tested.as_ref().is_some_and(|test| test.verdict == Verdict::Failed && test.subject.network == network)
+    }
+
+    /// Asks the scoring stage for a self-test, after the image in work. With `is_accepted` what it gives is expected from then
+    /// on.
+    pub fn ask_self_test(&self, is_accepted: bool) {
+        self.is_test_accepted.fetch_or(is_accepted, Ordering::Relaxed);
+        self.test_asked.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// How often that was asked for.
+    pub fn self_test_asked(&self) -> watch::Receiver<u64> {
+        self.test_asked.subscribe()
+    }
+
+    /// Whether what the next self-test gives is to be expected from then on; asked once.
+    pub fn take_acceptance(&self) -> bool {
+        self.is_test_accepted.swap(false, Ordering::Relaxed)
     }
 }

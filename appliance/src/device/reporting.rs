@@ -125,7 +125,10 @@ impl Reporter {
             Assembly::UpToDate | Assembly::Undecided => Ok(None),
             Assembly::Until(until) => Ok(Some(until)),
             Assembly::Silent(reported) => Ok(self.queue.note_reported(study, &reported).map(|()| None)?),
-            Assembly::Ready(report) => self.hand_over(&report, reported).map(|()| None),
+            Assembly::Ready(mut report) => {
+                report.self_test_failed = self.current.is_in_doubt();
+                self.hand_over(&report, reported).map(|()| None)
+            }
         }
     }
 

@@ -10,9 +10,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::Current;
-use super::trial::{Models, Proof, Seat};
+use super::tested::Tested;
+use super::trial::{Models, Seat};
 use super::{Woken, wait};
 use crate::analysis::Analysis;
+use crate::selftest::Exam;
 
 /// Analyses of one instance before it is given up: one that ends the process, or this machine's short-comings.
 const ATTEMPTS_MAX: u32 = 3;
@@ -25,6 +27,8 @@ pub struct Scoring {
     seat: Seat,
     current: Arc<Current>,
     asked: watch::Receiver<u64>,
+    tested: Tested,
+    test_asked: watch::Receiver<u64>,
     queue: Queue,
     state: StateDir,
 }
@@ -41,15 +45,20 @@ enum Step {
 
 impl Scoring {
     /// A stage that takes instances from `queue`, whose files are below `state`.
-    pub fn new((models, seat): (Models, Seat), current: Arc<Current>, queue: Queue, state: StateDir) -> Self {
-        let asked = current.asked();
-        Self { models, seat, current, asked, queue, state }
+    pub fn new(
+        (models, seat): (Models, Seat),
+        (current, tested): (Arc<Current>, Tested),
+        (queue, state): (Queue, StateDir),
+    ) -> Self {
+        let (asked, test_asked) = (current.asked(), current.self_test_asked());
+        Self { models, seat, current, asked, tested, test_asked, queue, state }
     }
 
     /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready, and a
     /// trial is decided, before any instance is taken: they wait in the queue.
     pub fn run(mut self, handle: &Handle, mut stop: watch::Receiver<bool>) {
         let mut heard = *self.asked.borrow_and_update();
+        let mut tests_heard = *self.test_asked.borrow_and_update();
         self.settle();
         let mut changes = self.queue.changes();
         while !*stop.borrow() {
@@ -58,12 +67,16 @@ impl Scoring {
             if std::mem::replace(&mut heard, asked) != asked && self.exchange() {
                 self.settle();
             }
+            let asked = *self.test_asked.borrow_and_update();
+            if std::mem::replace(&mut tests_heard, asked) != asked {
+                self.test();
+            }
             changes.borrow_and_update();
             // sled reports some faults by panics.
             let step = catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or(Err(QueueError::Broken));
             let woken = match step {
                 Ok(Step::Decided) => continue,
-                Ok(Step::Idle) => wait(handle, [&mut changes, &mut self.asked], &mut stop, None),
+                Ok(Step::Idle) => wait(handle, [&mut changes, &mut self.asked, &mut self.test_asked], &mut stop, None),
                 Ok(Step::Again) => wait(handle, [], &mut stop, Some(AGAIN_WAIT)),
                 Err(error) => {
                     tracing::error!(%error, "scoring: queue failed");
@@ -81,19 +94,21 @@ impl Scoring {
         loop {
             self.seat.make_ready();
             let Some(bundle) = self.seat.trial.take() else { return };
-            let done = match self.seat.prove() {
-                Proof::Worked => self.models.confirm(bundle).map(|()| {
+            let exam = self.hold_exam();
+            let done = match exam {
+                Exam::Scored(_) => self.models.confirm(bundle).map(|()| {
                     tracing::info!(
                         bundle = bundle.short(12),
                         "the model on trial scored a synthetic exam and is confirmed"
                     );
+                    self.note(exam, false);
                     false
                 }),
-                Proof::Failed(why) => {
+                Exam::Failed(why) => {
                     tracing::error!(bundle = bundle.short(12), "the model on trial failed and is taken back: {why}");
                     self.models.take_back(bundle, &why).map(|()| true)
                 }
-                Proof::Open(why) => {
+                Exam::NotHeld(why) => {
                     tracing::warn!(
                         bundle = bundle.short(12),
                         "the model on trial is neither confirmed nor taken back: {why}"
@@ -109,6 +124,24 @@ impl Scoring {
                 return;
             }
         }
+    }
+
+    /// Tests the model that scores.
+    fn test(&mut self) {
+        self.seat.make_ready();
+        let is_accepted = self.current.take_acceptance();
+        let exam = self.hold_exam();
+        self.note(exam, is_accepted);
+    }
+
+    fn hold_exam(&mut self) -> Exam {
+        let held = catch_unwind(AssertUnwindSafe(|| self.seat.hold_exam()));
+        held.unwrap_or_else(|_| Exam::NotHeld("an internal fault".into()))
+    }
+
+    fn note(&mut self, exam: Exam, is_accepted: bool) {
+        let test = self.tested.note(self.seat.subject(), exam, is_accepted);
+        self.current.set_self_test(test);
     }
 
     /// Changes to the model that is to run now. When that one cannot be used, the present one scores on.

@@ -2,15 +2,14 @@
 
 use contract::Digest;
 use domain::InstanceOutcome;
-use phantom::{Exam, Size};
+use phantom::Size;
 
 use super::current::Running;
 use crate::analysis::Analyst;
 use crate::config::{Config, ConfirmedBy};
+use crate::engine::health::EngineState;
 use crate::installed::{self, Served};
-
-/// The exam of trials.
-const EXAM_SEED: u64 = 3;
+use crate::selftest::{Answer, EXAM_SEED, Exam, Subject};
 
 /// A model in use.
 pub struct Seat {
@@ -19,17 +18,6 @@ pub struct Seat {
     /// Its bundle, while it is on trial.
     pub trial: Option<Digest>,
     served: Running,
-}
-
-/// What an exam said of a model.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// All its images were scored.
-    Worked,
-    /// The model failed on one of them.
-    Failed(String),
-    /// It could not be held, which is not the model's fault.
-    Open(String),
 }
 
 /// Opens models, and ends their trials.
@@ -52,10 +40,15 @@ impl Seat {
         }
     }
 
-    /// Scores the exam of trials, in files as a modality would send them.
-    pub fn prove(&mut self) -> Proof {
+    /// Scores the synthetic exam, in files as a modality would send them.
+    pub fn hold_exam(&mut self) -> Exam {
         hold_exam(&mut self.analyst)
-            .unwrap_or_else(|error| Proof::Open(format!("the synthetic exam cannot be written: {error:#}")))
+            .unwrap_or_else(|error| Exam::NotHeld(format!("the synthetic exam cannot be written: {error:#}")))
+    }
+
+    /// What computes its scores just now.
+    pub fn subject(&self) -> Subject {
+        Subject::of(&self.served.model, engine_of(&self.served.board.status().state))
     }
 }
 
@@ -104,20 +97,31 @@ impl Models {
     }
 }
 
-fn hold_exam(analyst: &mut Analyst) -> anyhow::Result<Proof> {
+/// The engine that scores, its device and its versions, in words that stay the same as long as they do.
+pub fn engine_of(state: &EngineState) -> String {
+    match state {
+        EngineState::Ready { engine, description, .. } => format!("{engine}: {description}"),
+        EngineState::StandingIn { engine, in_place_of, .. } => format!("{engine} in place of {in_place_of}"),
+        EngineState::Preparing { engine, .. } => engine.clone(),
+        EngineState::Unavailable { .. } => "none".into(),
+    }
+}
+
+fn hold_exam(analyst: &mut Analyst) -> anyhow::Result<Exam> {
     let folder = tempfile::tempdir()?;
-    for path in Exam::new(EXAM_SEED, Size::Full).write_into(folder.path())? {
+    let mut answers = Vec::new();
+    for path in phantom::Exam::new(EXAM_SEED, Size::Full).write_into(folder.path())? {
         let analysis = analyst.analyze(&path);
         match analysis.outcome {
-            InstanceOutcome::Scored(_) => {}
+            InstanceOutcome::Scored(finding) => answers.push(Answer::of(&finding)?),
             InstanceOutcome::Excluded { reason } => {
-                return Ok(Proof::Open(format!("this site's rules leave the synthetic exam out: {reason:?}")));
+                return Ok(Exam::NotHeld(format!("this site's rules leave the synthetic exam out: {reason:?}")));
             }
             InstanceOutcome::Failed { reason } if analysis.is_models_fault => {
-                return Ok(Proof::Failed(format!("a synthetic exam: {}", reason.text)));
+                return Ok(Exam::Failed(format!("a synthetic exam: {}", reason.text)));
             }
-            InstanceOutcome::Failed { reason } => return Ok(Proof::Open(reason.text)),
+            InstanceOutcome::Failed { reason } => return Ok(Exam::NotHeld(reason.text)),
         }
     }
-    Ok(Proof::Worked)
+    Ok(Exam::Scored(answers))
 }

@@ -119,6 +119,7 @@ pub fn report() -> StudyReport {
         last_received_at: UnixMillis(1_767_225_599_042),
         predecessors: Vec::new(),
         synthetic: false,
+        self_test_failed: false,
     }
 }
 

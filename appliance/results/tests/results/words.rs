@@ -158,3 +158,13 @@ fn every_object_of_a_synthetic_exam_says_that_it_is_of_no_patient() {
     };
     assert_ne!(banner(&synthetic), banner(&real));
 }
+
+#[test]
+fn every_object_of_a_device_that_failed_its_self_test_says_so() {
+    let real = calibrated();
+    let doubtful = StudyReport { self_test_failed: true, ..real.clone() };
+    for (object, of_real) in every(&doubtful).iter().zip(every(&real)) {
+        assert!(contains(object, domain::DOUBT_NOTICE), "{object:?}");
+        assert!(!contains(&of_real, "self-test"), "{of_real:?}");
+    }
+}
