@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::health::EngineStatus;
 use crate::selftest::SelfTest;
+use crate::shadow::Comparison;
 
 /// The longest line, in bytes.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -99,6 +100,9 @@ pub struct Status {
     /// The last self-test, of whatever model; nothing where none was held.
     #[serde(default)]
     pub self_test: Option<SelfTest>,
+    /// How a shadow compares with the model that scores; nothing where there is none.
+    #[serde(default)]
+    pub shadow: Option<Comparison>,
     /// Seconds since the start.
     pub uptime_seconds: u64,
     /// What is in the queue.

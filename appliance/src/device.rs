@@ -5,6 +5,7 @@ mod control;
 mod current;
 mod reporting;
 mod scoring;
+pub mod shadow;
 pub mod tested;
 pub mod trial;
 

@@ -96,6 +96,14 @@ fn start(state_dir: &Path) -> Result<(ModelSource, Option<Digest>), UpdateError>
     })
 }
 
+/// The model that `config` names, whatever is installed.
+///
+/// # Errors
+/// As [`assembled`].
+pub fn opened(config: &Config) -> anyhow::Result<Served> {
+    ready(config, None)
+}
+
 fn ready(config: &Config, trial: Option<Digest>) -> anyhow::Result<Served> {
     let mut assembled = assemble(open_model(config)?, &config.engine, &config.state_dir)?;
     if assembled.choice.is_soon_ready() {

@@ -15,6 +15,7 @@ mod logging;
 mod model;
 mod report;
 mod selftest;
+mod shadow;
 mod support_bundle;
 
 use std::process::ExitCode;

@@ -101,11 +101,15 @@ impl Site {
         self.start("person").1
     }
 
+    /// The running service.
+    fn status(&self) -> Value {
+        let output = mamoru(&["status", "--json", "--state", &self.path("state")]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
     /// The version of the model that the running service scores with.
     fn scores_with(&self) -> String {
-        let output = mamoru(&["status", "--json", "--state", &self.path("state")]);
-        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-        version(&status["model"])
+        version(&self.status()["model"])
     }
 }
 
@@ -237,6 +241,31 @@ fn a_service_with_a_model_of_its_own_does_not_change_over() {
     site.device(&["install", &one]);
     assert_eq!(site.device(&["activate"])["trial"], "not_taken");
     assert_eq!(site.scores_with(), "built-in");
+}
+
+#[test]
+fn a_shadow_scores_beside_the_active_model_and_only_the_comparison_shows() {
+    let site = Site::new();
+    let (_service, _) = site.start("service");
+    assert_eq!(site.status()["shadow"], Value::Null);
+    let (one, bundle) = site.pack("1", 1, &[], |_| ());
+    site.device(&["install", &one]);
+    site.device(&["shadow", &bundle]);
+    until(|| site.status()["shadow"]["bundle"] == bundle.as_str());
+    assert_eq!((site.scores_with(), &site.status()["shadow"]["why"]), ("built-in".into(), &Value::Null));
+    let exam = tempfile::tempdir().unwrap();
+    phantom::Exam::new(5, phantom::Size::Small).write_into(exam.path()).unwrap();
+    let to = format!("MAMORU@{}", site.status()["listen"].as_str().unwrap());
+    let sent = mamoru(&["send", "--to", &to, exam.path().to_str().unwrap()]);
+    assert!(sent.status.success(), "{sent:?}");
+    until(|| site.status()["shadow"]["images"] == 4);
+    let shadow = site.status()["shadow"].clone();
+    assert!(shadow["difference_max"].as_f64().unwrap() > 0.0, "{shadow}");
+    assert_eq!((&shadow["failed"], &shadow["skipped"]), (&0.into(), &0.into()));
+    let text = String::from_utf8(mamoru(&["status", "--state", &site.path("state")]).stdout).unwrap();
+    assert!(text.contains("shadow     bundled 1: 4 images compared, 0 failed, 0 skipped\n"), "{text}");
+    site.device(&["remove", &bundle]);
+    until(|| site.status()["shadow"] == Value::Null);
 }
 
 /// Another bias in the file's properties than in the network: the map then says another score than the network.

@@ -9,6 +9,7 @@ use crate::commands::{print_json, state_dir};
 use crate::control::{Request, Response, Status, ask};
 use crate::exit_code::Exit;
 use crate::selftest::{SelfTest, Verdict};
+use crate::shadow::Comparison;
 
 /// Asks the running device and prints its answer.
 ///
@@ -51,6 +52,11 @@ fn print(status: &Status, output: &mut impl Write) -> std::io::Result<()> {
     }
     if let Some(test) = &status.self_test {
         writeln!(output, "self-test  {}", self_test(test))?;
+    }
+    for (line, role) in
+        status.shadow.iter().flat_map(Comparison::text).zip(["shadow"].into_iter().chain(std::iter::repeat("")))
+    {
+        writeln!(output, "{role:<9}  {line}")?;
     }
     writeln!(
         output,

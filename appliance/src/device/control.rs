@@ -146,6 +146,7 @@ impl Answerer {
             engine: running.board.engine(),
             engine_health: Some(running.board.status()),
             self_test: facts.current.self_test(),
+            shadow: facts.current.shadow(),
             uptime_seconds: facts.started.elapsed().as_secs(),
             queue: self.queue.counts()?,
             receiver: ReceiverCounts {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::engine::health::HealthBoard;
 use crate::selftest::{SelfTest, Verdict};
+use crate::shadow::Comparison;
 
 /// A model that scores.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Current {
     tested: RwLock<Option<SelfTest>>,
     test_asked: watch::Sender<u64>,
     is_test_accepted: AtomicBool,
+    shadow: RwLock<Option<Comparison>>,
 }
 
 impl Current {
@@ -41,6 +43,7 @@ impl Current {
             tested: RwLock::new(tested),
             test_asked: watch::Sender::new(0),
             is_test_accepted: AtomicBool::new(false),
+            shadow: RwLock::new(None),
         }
     }
 
@@ -96,5 +99,15 @@ impl Current {
     /// Whether what the next self-test gives is to be expected from then on; asked once.
     pub fn take_acceptance(&self) -> bool {
         self.is_test_accepted.swap(false, Ordering::Relaxed)
+    }
+
+    /// How a shadow compares, where there is one.
+    pub fn shadow(&self) -> Option<Comparison> {
+        self.shadow.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A shadow compares so, or there is none.
+    pub fn set_shadow(&self, comparison: Option<Comparison>) {
+        *self.shadow.write().unwrap_or_else(PoisonError::into_inner) = comparison;
     }
 }

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::Current;
+use super::shadow::Shadow;
 use super::tested::Tested;
 use super::trial::{Models, Seat};
 use super::{Woken, wait};
@@ -29,6 +30,7 @@ pub struct Scoring {
     asked: watch::Receiver<u64>,
     tested: Tested,
     test_asked: watch::Receiver<u64>,
+    shadow: Option<Shadow>,
     queue: Queue,
     state: StateDir,
 }
@@ -51,7 +53,7 @@ impl Scoring {
         (queue, state): (Queue, StateDir),
     ) -> Self {
         let (asked, test_asked) = (current.asked(), current.self_test_asked());
-        Self { models, seat, current, asked, tested, test_asked, queue, state }
+        Self { models, seat, current, asked, tested, test_asked, shadow: None, queue, state }
     }
 
     /// Works until `stop` turns true; the instance in work is finished first. An engine that is not ready is made ready, and a
@@ -60,12 +62,16 @@ impl Scoring {
         let mut heard = *self.asked.borrow_and_update();
         let mut tests_heard = *self.test_asked.borrow_and_update();
         self.settle();
+        self.open_shadow();
         let mut changes = self.queue.changes();
         while !*stop.borrow() {
             // Compared by value: a wait that a wish ends has seen it already.
             let asked = *self.asked.borrow_and_update();
-            if std::mem::replace(&mut heard, asked) != asked && self.exchange() {
-                self.settle();
+            if std::mem::replace(&mut heard, asked) != asked {
+                if self.exchange() {
+                    self.settle();
+                }
+                self.open_shadow();
             }
             let asked = *self.test_asked.borrow_and_update();
             if std::mem::replace(&mut tests_heard, asked) != asked {
@@ -126,6 +132,25 @@ impl Scoring {
         }
     }
 
+    /// Takes up the shadow that is installed now, beside the model that scores now.
+    fn open_shadow(&mut self) {
+        // The one before goes first: two are enough for the memory.
+        self.shadow = None;
+        self.shadow = Shadow::open(&self.models, &self.seat.running().model, &self.state);
+        self.current.set_shadow(self.shadow.as_ref().map(|shadow| shadow.comparison().clone()));
+    }
+
+    /// Has the shadow score one image, when nothing else waits.
+    fn step_of_shadow(&mut self) -> bool {
+        let Some(shadow) = &mut self.shadow else { return false };
+        let is_done = catch_unwind(AssertUnwindSafe(|| shadow.step())).unwrap_or_else(|_| {
+            tracing::error!("an internal fault while the shadow scored an image");
+            true
+        });
+        self.current.set_shadow(Some(shadow.comparison().clone()));
+        is_done
+    }
+
     /// Tests the model that scores.
     fn test(&mut self) {
         self.seat.make_ready();
@@ -177,6 +202,9 @@ impl Scoring {
         if analysis.is_transient && attempts < ATTEMPTS_MAX {
             tracing::warn!(instance = %key, attempts, "analysis is tried again");
             return Ok(Step::Again);
+        }
+        if let (Some(shadow), InstanceOutcome::Scored(finding)) = (&mut self.shadow, &analysis.outcome) {
+            shadow.offer(&record.received.spool.name, finding);
         }
         self.finish(&record, analysis)?;
         Ok(Step::Decided)

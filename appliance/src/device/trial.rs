@@ -5,10 +5,12 @@ use domain::InstanceOutcome;
 use phantom::Size;
 
 use super::current::Running;
+use super::shadow::Named;
 use crate::analysis::Analyst;
 use crate::config::{Config, ConfirmedBy};
 use crate::engine::health::EngineState;
 use crate::installed::{self, Served};
+use crate::model::ModelSource;
 use crate::selftest::{Answer, EXAM_SEED, Exam, Subject};
 
 /// A model in use.
@@ -77,6 +79,25 @@ impl Models {
     /// As [`installed::assembled`].
     pub fn open(&self) -> anyhow::Result<Seat> {
         Ok(self.seat(installed::assembled(&self.config)?)?)
+    }
+
+    /// The shadow that is installed, and what of it can be used; nothing where there is none, or the configuration names a model
+    /// of its own.
+    pub fn open_shadow(&self) -> Option<(Named, anyhow::Result<Seat>)> {
+        if self.config.model != ModelSource::Default || !installed::folder(&self.config.state_dir).exists() {
+            return None;
+        }
+        let found = installed::updater(&self.config.state_dir).and_then(|updater| {
+            let slot = updater.state()?.shadow;
+            Ok(slot.map(|slot| (updater.disk().place(&slot.model_folder()), slot)))
+        });
+        let (place, slot) = found.unwrap_or_else(|error| {
+            tracing::warn!("whether there is a shadow cannot be read: {error}");
+            None
+        })?;
+        let config = Config { model: ModelSource::Folder(place), ..self.config.clone() };
+        let opened = installed::opened(&config).and_then(|served| Ok(self.seat(served)?));
+        Some((Named { bundle: slot.bundle, name: slot.name, version: slot.version }, opened))
     }
 
     /// The model on trial stays.

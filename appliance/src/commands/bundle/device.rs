@@ -152,7 +152,13 @@ pub fn shadow(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
     let mut updater = updater(running)?;
     let bundle = named(&updater.state().map_err(Told::from)?, bundle)?;
     updater.shadow(bundle).map_err(Told::from)?;
-    done(running, bundle, "waits as shadow of the active model")
+    drop(updater);
+    let what = match change_over::ask(&running_config(running)?)? {
+        Asked::Now => "scores beside the active model from now on; mamoru status compares them".to_owned(),
+        Asked::NobodyRuns => "scores beside the active model from the next start of the service on".to_owned(),
+        Asked::Refused(why) => format!("is the shadow, but the service takes none: {why}"),
+    };
+    done(running, bundle, &what)
 }
 
 /// Removes a model.
@@ -160,6 +166,9 @@ pub fn remove(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
     let mut updater = updater(running)?;
     let bundle = named(&updater.state().map_err(Told::from)?, bundle)?;
     updater.remove(bundle).map_err(Told::from)?;
+    drop(updater);
+    // A shadow ends; where no service runs there is nothing to tell.
+    change_over::ask(&running_config(running)?)?;
     done(running, bundle, "is removed")
 }
 
