@@ -82,6 +82,7 @@ impl Scoring {
             let step = catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or(Err(QueueError::Broken));
             let woken = match step {
                 Ok(Step::Decided) => continue,
+                Ok(Step::Idle) if self.step_of_shadow() => continue,
                 Ok(Step::Idle) => wait(handle, [&mut changes, &mut self.asked, &mut self.test_asked], &mut stop, None),
                 Ok(Step::Again) => wait(handle, [], &mut stop, Some(AGAIN_WAIT)),
                 Err(error) => {
