@@ -1,5 +1,9 @@
 //! Installed models in the service: which one it starts with, and what becomes of one on trial that does not work.
 
+pub mod care;
+pub mod change_over;
+pub mod told;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

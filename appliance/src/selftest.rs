@@ -54,7 +54,8 @@ pub struct Answer {
     pub view: View,
     /// The network's probability, 0 to 1.
     pub score: f64,
-    /// SHA-256 of everything that was computed, to the last bit: logit, score, calibrated probability, map and its place.
+    /// SHA-256 of everything that was computed, to the last of 32 bits: logit, score, calibrated probability, map, its place and
+    /// its peak, calls.
     pub bits: Digest,
 }
 
@@ -64,11 +65,15 @@ impl Answer {
     /// # Errors
     /// When a value cannot be written down.
     pub fn of(finding: &ImageFinding) -> serde_json::Result<Self> {
-        // Numbers are written with all the digits that tell them apart.
+        // The network computes in 32 bits; and what comes back from the queue may be off by the last of 64.
+        let bits_of = |value: f64| (value as f32).to_bits();
+        let map: Vec<u32> = finding.cam.values.iter().map(|value| value.to_bits()).collect();
+        let peak = finding.peak.map(|peak| (bits_of(peak.x), bits_of(peak.y)));
+        let calls: Vec<bool> = finding.operating_points.iter().map(|call| call.called).collect();
         let computed = (
-            (finding.logit, finding.score, finding.calibrated_probability),
-            (&finding.operating_points, &finding.peak),
-            (&finding.cam, &finding.geometry),
+            (bits_of(finding.logit), bits_of(finding.score), finding.calibrated_probability.map(bits_of)),
+            (map, finding.cam.extent, &finding.geometry),
+            (peak, calls),
         );
         let bits = Digest::of_canonical(&computed)?;
         Ok(Self { laterality: finding.laterality, view: finding.view, score: finding.score, bits })

@@ -13,12 +13,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use updater::{FolderDisk, UpdateError, Updater};
 
-use crate::commands::bundle::engines;
 use crate::commands::doctor::Document;
 use crate::config::Config;
 use crate::control::{Request, Response, ask};
 use crate::doctor::{Examination, Options, examine, quarantine};
-use crate::installed;
+use crate::installed::{self, care::engines};
 
 /// A file of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]

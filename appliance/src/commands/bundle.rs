@@ -1,20 +1,17 @@
 //! `mamoru bundle`: signed models, from the maker's keys to the device that runs one.
 
 mod arguments;
-mod change_over;
 mod device;
 mod maker;
-mod told;
 
 use serde_json::json;
 
 pub use arguments::BundleArgs;
 use arguments::BundleCommand;
-pub use device::engines;
-use told::Told;
 
 use crate::commands::print_json;
 use crate::exit_code::Exit;
+use crate::installed::told::Told;
 
 /// Does what is asked.
 ///

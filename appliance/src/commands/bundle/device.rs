@@ -5,35 +5,17 @@ use std::io::{Read, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use bundle::SoftwareVersion;
 use contract::Digest;
-use engine_nvidia::NvidiaEngine;
 use serde_json::{Value, json};
-use updater::{Disk, Facts, FolderDisk, Model, Outcome, Slot, State, UpdateError, Updater};
+use updater::{Disk, FolderDisk, Model, Outcome, Slot, State, Updater};
 
-use super::change_over::{self, Asked, Fate};
-use super::maker::read_keys;
-use super::told::Told;
 use crate::cli::RunningArgs;
 use crate::commands::progress::Progress;
 use crate::commands::{print_json, running_config, state_dir};
-use crate::engine;
 use crate::installed;
-use crate::model::{Model as ServedModel, ModelSource};
-
-/// Fewest digits that name a bundle.
-const DIGITS_MIN: usize = 4;
-
-/// The engines that this command can run a model on.
-pub fn engines() -> Vec<String> {
-    let nvidia = NvidiaEngine::is_driver_installed().then_some("nvidia");
-    nvidia.into_iter().chain(["tract"]).map(Into::into).collect()
-}
-
-/// The version of this command.
-pub fn software() -> anyhow::Result<SoftwareVersion> {
-    Ok(SoftwareVersion::parse(env!("CARGO_PKG_VERSION"))?)
-}
+use crate::installed::care::{self, title};
+use crate::installed::change_over::Asked;
+use crate::installed::told::Told;
 
 /// A bundle's file, and its size. A pipe or device is none: it might never end.
 pub fn open_bundle(path: &Path) -> anyhow::Result<(File, u64)> {
@@ -68,46 +50,18 @@ fn updater(running: &RunningArgs) -> anyhow::Result<Updater<FolderDisk>> {
 
 /// Checks and keeps a bundle.
 pub fn install(running: &RunningArgs, file: &Path, keys: Option<&Path>) -> anyhow::Result<()> {
-    let in_state = state_dir(running)?.join("keys.json");
-    let root = read_keys(keys.unwrap_or(&in_state))
-        .context("the key set that the device was set up with is needed: --keys, or keys.json in the state folder")?;
-    let facts =
-        Facts { contract: contract::CONTRACT_VERSION, engines: engines(), software: software()?, engine_bytes: 0 };
     let (file, all) = open_bundle(file)?;
-    let mut updater = updater(running)?;
     let shown = Shown { file, read: 0, all, progress: Progress::new() };
-    let slot = updater.install(shown, &root, &facts).map_err(Told::from)?;
+    let slot = care::install(&state_dir(running)?, shown, keys)?;
     let text = format!("{} is installed and waits: mamoru bundle activate {}", title(&slot), slot.bundle.short(12));
     answer(running, &slot, &text)
 }
 
 /// Tests a model on this device's engine and puts it on trial.
 pub fn activate(running: &RunningArgs, bundle: Option<&str>, starts: u8) -> anyhow::Result<()> {
-    let config = running_config(running)?;
-    let mut updater = updater(running)?;
-    let state = updater.state().map_err(Told::from)?;
-    let bundle = match (bundle, &state.candidate, &state.shadow) {
-        (Some(text), ..) => named(&state, text)?,
-        (None, Some(candidate), _) => candidate.slot.bundle,
-        (None, None, Some(shadow)) => shadow.bundle,
-        (None, None, None) => return Err(Told::from(UpdateError::Refused(updater::Refused::NotInstalled)).into()),
-    };
     let mut progress = Progress::new();
-    progress.show("self-test: golden vectors on this device's engine");
-    let self_test = |disk: &FolderDisk, folder: &str| {
-        let model = ServedModel::open(&ModelSource::Folder(disk.place(folder))).map_err(|error| error.to_string())?;
-        let ready = engine::ready(model, &config.engine, &config.state_dir);
-        ready.map(|_| ()).map_err(|error| format!("{error:#}"))
-    };
-    let slot = updater.activate(bundle, starts, self_test).map_err(Told::from)?;
-    // The service needs the models now.
-    drop(updater);
-    progress.show("passed; the running service changes to it");
-    let fate = change_over::follow(&config, &slot, &mut progress)?;
+    let (slot, fate) = care::activate(&running_config(running)?, bundle, starts, &mut |what| progress.show(what))?;
     drop(progress);
-    if let Fate::TakenBack(why) = fate {
-        return Err(Told::from(UpdateError::SelfTest(why)).into());
-    }
     if running.json {
         let mut told = slot_json(&slot);
         told["trial"] = json!(fate.word());
@@ -119,21 +73,13 @@ pub fn activate(running: &RunningArgs, bundle: Option<&str>, starts: u8) -> anyh
 
 /// Keeps the model on trial.
 pub fn confirm(running: &RunningArgs, bundle: Option<&str>) -> anyhow::Result<()> {
-    let mut updater = updater(running)?;
-    let state = updater.state().map_err(Told::from)?;
-    let bundle = match (bundle, &state.candidate) {
-        (Some(text), _) => named(&state, text)?,
-        (None, Some(candidate)) => candidate.slot.bundle,
-        (None, None) => return Err(Told::from(UpdateError::Refused(updater::Refused::NotOnTrial)).into()),
-    };
-    let slot = updater.confirm(bundle).map_err(Told::from)?;
+    let slot = care::confirm(&running_config(running)?, bundle)?;
     answer(running, &slot, &format!("{} is the active model", title(&slot)))
 }
 
 /// Goes back to the model before.
 pub fn roll_back(running: &RunningArgs, why: &str) -> anyhow::Result<()> {
-    let model = updater(running)?.roll_back(why).map_err(Told::from)?;
-    let asked = change_over::ask(&running_config(running)?)?;
+    let (model, asked) = care::roll_back(&running_config(running)?, why)?;
     if running.json {
         return print_json(&model_json(&model));
     }
@@ -149,11 +95,8 @@ pub fn roll_back(running: &RunningArgs, why: &str) -> anyhow::Result<()> {
 
 /// Makes a model the shadow.
 pub fn shadow(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
-    let mut updater = updater(running)?;
-    let bundle = named(&updater.state().map_err(Told::from)?, bundle)?;
-    updater.shadow(bundle).map_err(Told::from)?;
-    drop(updater);
-    let what = match change_over::ask(&running_config(running)?)? {
+    let (bundle, asked) = care::shadow(&running_config(running)?, bundle)?;
+    let what = match asked {
         Asked::Now => "scores beside the active model from now on; mamoru status compares them".to_owned(),
         Asked::NobodyRuns => "scores beside the active model from the next start of the service on".to_owned(),
         Asked::Refused(why) => format!("is the shadow, but the service takes none: {why}"),
@@ -163,20 +106,13 @@ pub fn shadow(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
 
 /// Removes a model.
 pub fn remove(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
-    let mut updater = updater(running)?;
-    let bundle = named(&updater.state().map_err(Told::from)?, bundle)?;
-    updater.remove(bundle).map_err(Told::from)?;
-    drop(updater);
-    // A shadow ends; where no service runs there is nothing to tell.
-    change_over::ask(&running_config(running)?)?;
+    let bundle = care::remove(&running_config(running)?, bundle)?;
     done(running, bundle, "is removed")
 }
 
 /// Lets a denied bundle be installed again.
 pub fn allow(running: &RunningArgs, bundle: &str) -> anyhow::Result<()> {
-    let mut updater = updater(running)?;
-    let bundle = named(&updater.state().map_err(Told::from)?, bundle)?;
-    updater.allow(bundle).map_err(Told::from)?;
+    let bundle = care::allow(&running_config(running)?, bundle)?;
     done(running, bundle, "may be installed again")
 }
 
@@ -232,24 +168,6 @@ fn show(state: &State) -> anyhow::Result<()> {
         None => {}
     }
     Ok(())
-}
-
-/// The one bundle of the state whose digest begins so.
-fn named(state: &State, text: &str) -> anyhow::Result<Digest> {
-    let denied = state.denied.iter().map(|denied| denied.bundle);
-    let mut all: Vec<Digest> = state.slots().map(|slot| slot.bundle).chain(denied).collect();
-    all.sort_unstable();
-    all.dedup();
-    let mut found = all.into_iter().filter(|digest| text.len() >= DIGITS_MIN && digest.to_string().starts_with(text));
-    match (found.next(), found.next()) {
-        (Some(digest), None) => Ok(digest),
-        (Some(_), Some(_)) => bail!("more than one bundle begins with {text}: give more digits"),
-        (None, _) => Err(Told::from(UpdateError::Refused(updater::Refused::NotInstalled)).into()),
-    }
-}
-
-fn title(slot: &Slot) -> String {
-    format!("{} {}", slot.name, slot.version)
 }
 
 fn line(slot: &Slot) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,10 @@ use contract::Digest;
 use serde_json::json;
 
 use super::arguments::{KeygenArgs, PackArgs, RoleChoice, RotateArgs};
-use super::device::{open_bundle, software};
-use super::told::Told;
+use super::device::open_bundle;
 use crate::commands::print_json;
+use crate::installed::care::{engines, read_bounded, read_keys, software};
+use crate::installed::told::Told;
 
 /// Makes keys, and their first key set.
 pub fn keygen(arguments: &KeygenArgs, is_json: bool) -> anyhow::Result<()> {
@@ -129,7 +130,7 @@ pub fn verify(file: &Path, keys: &Path, is_json: bool) -> anyhow::Result<()> {
     let inspected = bundle::inspect(open_bundle(file)?.0).map_err(Told::from)?;
     let device = bundle::Device {
         contract: contract::CONTRACT_VERSION,
-        engines: super::device::engines(),
+        engines: engines(),
         software: software()?,
         sequence_floor: inspected.manifest.sequence,
         denied: std::collections::BTreeSet::new(),
@@ -140,11 +141,6 @@ pub fn verify(file: &Path, keys: &Path, is_json: bool) -> anyhow::Result<()> {
     opened.unpack(&mut Discard).map_err(Told::from)?;
     facts["trusted"] = json!(true);
     if is_json { print_json(&facts) } else { show(&facts) }
-}
-
-/// The key set that a device was set up with.
-pub fn read_keys(path: &Path) -> anyhow::Result<Root> {
-    Ok(Root::parse(&read_bounded(path, ROOT_BYTES_MAX)?).map_err(Told::from)?)
 }
 
 fn read_key_sets(folder: &Path) -> anyhow::Result<Vec<SignedRoot>> {
@@ -169,16 +165,6 @@ fn read_key_sets(folder: &Path) -> anyhow::Result<Vec<SignedRoot>> {
 
 fn read_private(paths: &[PathBuf]) -> anyhow::Result<Vec<PrivateKey>> {
     paths.iter().map(|path| key_file::read(path).with_context(|| path.display().to_string())).collect()
-}
-
-fn read_bounded(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
-    read.with_context(|| path.display().to_string())?;
-    if bytes.len() as u64 > bytes_max {
-        bail!("{} is larger than {bytes_max} bytes", path.display());
-    }
-    Ok(bytes)
 }
 
 /// A new file, whole or not at all.

@@ -8,8 +8,11 @@ use updater::UpdateError;
 /// What was not done, its code, and what to do.
 #[derive(Debug)]
 pub struct Told {
+    /// Stands in `models/README.md`.
     pub code: &'static str,
+    /// What was not done, and why.
     pub what: String,
+    /// What to do.
     pub advice: &'static str,
 }
 

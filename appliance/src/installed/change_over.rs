@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use updater::{Candidate, Model, Slot, State};
 
-use crate::commands::progress::Progress;
+use super::updater;
 use crate::config::{Config, ConfirmedBy};
 use crate::control::{self, NotRunning, Request, Response};
-use crate::installed;
 
 /// How long a trial is looked on, and how often. A plan of TensorRT is there already: the self-test built it.
 const TRIAL_WAIT: Duration = Duration::from_secs(120);
@@ -82,7 +81,7 @@ pub fn ask(config: &Config) -> anyhow::Result<Asked> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn follow(config: &Config, slot: &Slot, progress: &mut Progress) -> anyhow::Result<Fate> {
+pub fn follow(config: &Config, slot: &Slot, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Fate> {
     match ask(config)? {
         Asked::Now => {}
         Asked::NobodyRuns => return Ok(Fate::AtNextStart),
@@ -91,11 +90,11 @@ pub fn follow(config: &Config, slot: &Slot, progress: &mut Progress) -> anyhow::
     let since = Instant::now();
     while since.elapsed() < TRIAL_WAIT {
         // The service has the models' lock now and then.
-        let state = installed::updater(&config.state_dir).and_then(|updater| updater.state());
+        let state = updater(&config.state_dir).and_then(|updater| updater.state());
         if let Some(fate) = state.ok().and_then(|state| fate(&state, slot, config.updates.confirmed_by)) {
             return Ok(fate);
         }
-        progress.show("the running service tries it on a synthetic exam");
+        progress("the running service tries it on a synthetic exam");
         std::thread::sleep(LOOK);
     }
     Ok(Fate::OnTrial)
