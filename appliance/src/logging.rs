@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::LogLevel;
 
 /// Our crates. Others are not logged at all: nobody knows what of a patient they would say.
-pub const TARGETS: [&str; 10] = [
+pub const TARGETS: [&str; 12] = [
     "mamoru",
     "decoding",
     "engine_nvidia",
@@ -21,6 +21,8 @@ pub const TARGETS: [&str; 10] = [
     "receiver",
     "results",
     "scu",
+    "secure_transport",
+    "updater",
 ];
 
 /// Starts logging on standard error.
