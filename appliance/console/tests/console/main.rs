@@ -1,5 +1,7 @@
 //! The console as a client meets it, over TLS on loopback.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
