@@ -18,7 +18,12 @@ mod server;
 mod sessions;
 mod users;
 
-pub use device::{Check, Device, Family, Health, Kind, Overview, Sample};
+pub use device::{
+    Answer, Band, Breast, Check, Delivery, DeliveryFilter, DeliveryState, Destination, Device, Family, Fault, Finding,
+    Happening, Health, Histogram, Id, Image, ImageState, Kind, Laterality, Level, Listing, LogFilter, LogLine, Measure,
+    Model, ModelChange, ModelRole, Models, Name, Overview, PNG_BYTES_MAX, Patient, Progress, Reading, Sample, SelfTest,
+    Source, Study, StudyLine, StudyState, Verdict, VersionLine, View, Window,
+};
 pub use error::ConsoleError;
 pub use server::{Console, Limits, Settings};
 pub use users::{Role, remove_user, set_user};
