@@ -1,5 +1,6 @@
 //! The command line, as clap sees it.
 
+mod console;
 mod engine;
 mod service;
 
@@ -13,6 +14,7 @@ use secure_transport::{Requestor, RequestorFiles};
 
 use crate::exit_code::EXIT_CODES_HELP;
 use crate::model::ModelSource;
+pub use console::{ConsoleArgs, ConsoleCommand, RoleChoice};
 pub use engine::{
     BenchArgs, BuildArgs, CheckArgs, EngineArgs, EngineCommand, EngineCommandArgs, PlanWorkerArgs, ProbeArgs,
 };
@@ -50,6 +52,8 @@ pub enum Command {
     Selftest(SelftestArgs),
     /// Write an archive for support: versions, settings, state, findings; no patient data and no secrets
     SupportBundle(SupportBundleArgs),
+    /// Say who may use the page
+    Console(ConsoleArgs),
     /// Try out what a destination makes of result objects
     Results(ResultsArgs),
     /// Make, check and install signed models

@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod bundle;
 pub mod config;
+pub mod console;
 pub mod decode_worker;
 pub mod demo;
 pub mod doctor;

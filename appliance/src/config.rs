@@ -1,6 +1,7 @@
 //! All settings of the daemon, from one TOML file.
 
 mod check;
+mod console;
 mod engine;
 mod updates;
 
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 
 use crate::model::ModelSource;
 pub use check::{ConfigErrors, parse};
+pub use console::ConsoleConfig;
 pub use engine::{EngineConfig, EngineName, NvidiaConfig, PrecisionName, WhenLost};
 pub use updates::{ConfirmedBy, UpdatesConfig};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub model: ModelSource,
     /// Models that are installed while the device is in use.
     pub updates: UpdatesConfig,
+    /// The technician's page and the machine interfaces.
+    pub console: ConsoleConfig,
     /// What result objects say and how.
     pub results: results::Settings,
     /// How long things are kept.
@@ -99,6 +103,7 @@ impl Default for Config {
             engine: EngineConfig::default(),
             model: ModelSource::default(),
             updates: UpdatesConfig::default(),
+            console: ConsoleConfig::default(),
             results: results::Settings::default(),
             retention: RetentionConfig::default(),
             destinations: DestinationName::parse("reports").ok().map(default_destination).into_iter().collect(),
@@ -136,6 +141,7 @@ impl Config {
         put("log", Value::try_from(self.log));
         put("model", Value::try_from(&self.model));
         put("updates", Value::try_from(self.updates));
+        put("console", Value::try_from(&self.console));
         put("receiver", Value::try_from(&self.receiver));
         put("decoding", Value::try_from(&self.decoding));
         put("eligibility", Value::try_from(self.eligibility));

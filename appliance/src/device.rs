@@ -6,6 +6,7 @@ mod current;
 mod reporting;
 mod scoring;
 pub mod shadow;
+pub mod shown;
 pub mod tested;
 pub mod trial;
 
@@ -30,6 +31,7 @@ use crate::engine::INTERVAL;
 use crate::installed::Served;
 use crate::model::ModelSource;
 use commitment::CommitmentDesk;
+pub use control::Answerer;
 pub use current::Current;
 use reporting::Reporter;
 use scoring::Scoring;
@@ -74,6 +76,8 @@ impl Facts {
 pub struct Device {
     /// What everybody may know.
     pub facts: Arc<Facts>,
+    /// Who answers for it.
+    pub answerer: Arc<Answerer>,
     /// Its queue.
     pub queue: Queue,
     /// Its folders.
@@ -116,6 +120,7 @@ impl Device {
             counters: receiver.counters(),
         });
         let control = control::Server::bind(&state, &queue, forwarder.nudge(), Arc::clone(&facts))?;
+        let answerer = control.answerer();
         let (stop, stopped) = watch::channel(false);
         let handle = tokio::runtime::Handle::current();
         let scoring = Scoring::new((models, seat), (Arc::clone(&current), tested), (queue.clone(), state.clone()));
@@ -132,7 +137,7 @@ impl Device {
         let running = facts.current.running();
         let (engine, model) = (running.board.engine(), &running.model.name);
         tracing::info!(address = %facts.address, engine, model, "device is ready");
-        Ok(Self { facts, queue, state, stop, tasks, threads })
+        Ok(Self { facts, answerer, queue, state, stop, tasks, threads })
     }
 
     /// Stops: no new associations, images in the middle finished, all under one deadline. What is left is taken up at

@@ -7,7 +7,7 @@
 mod certificates;
 mod clock;
 mod configuration;
-mod destinations;
+pub mod destinations;
 mod device;
 mod engine;
 mod model;

@@ -1,4 +1,6 @@
-//! Logs on standard error, and panics that repeat nothing.
+//! Logs on standard error and the last lines of them in memory, and panics that repeat nothing.
+
+mod recent;
 
 use std::io::IsTerminal as _;
 
@@ -8,10 +10,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogLevel;
+pub use recent::{Line, recent};
 
 /// Our crates. Others are not logged at all: nobody knows what of a patient they would say.
-pub const TARGETS: [&str; 12] = [
+pub const TARGETS: [&str; 13] = [
     "mamoru",
+    "console",
     "decoding",
     "engine_nvidia",
     "engine_tract",
@@ -37,7 +41,7 @@ pub fn start(level: LogLevel) {
     let lines =
         tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     // Only the first start counts: a test may have begun already.
-    let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(recent::Recent).with(ours).try_init();
 }
 
 /// Makes panics say where they happened and nothing else: their text may hold a patient's data.

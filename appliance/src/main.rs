@@ -1,6 +1,7 @@
 //! The Mamoru appliance's command. Research use only, not a medical device.
 
 mod analysis;
+mod child;
 mod cli;
 mod commands;
 mod config;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             commands::verify_destination::run(&arguments)
         }
         Command::Bundle(arguments) => commands::bundle::run(&arguments),
+        Command::Console(arguments) => commands::console::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Conformance => commands::print_conformance(),
         Command::Engine(arguments) => commands::engine::run(&arguments),

@@ -5,7 +5,7 @@
 
 mod log;
 mod redaction;
-mod system;
+pub mod system;
 
 use std::path::Path;
 
@@ -83,7 +83,7 @@ fn of_device(config: &Config, examination: &Examination) -> anyhow::Result<Vec<M
         Some(status) => serde_json::to_value(status)?,
         None => json!({ "error": "the device does not answer: see doctor.json" }),
     };
-    let effective = toml::to_string(&redaction::without_secrets(config.to_table()))?;
+    let effective = redacted_settings(config)?;
     Ok(vec![
         Member::new("config.toml", "the configuration that counts, defaults included, without secrets", effective),
         Member::json("status.json", "mamoru status: queue, receiver, destinations, studies as digests", &status)?,
@@ -100,6 +100,14 @@ fn of_device(config: &Config, examination: &Examination) -> anyhow::Result<Vec<M
             &system::disk(&config.state_dir),
         )?,
     ])
+}
+
+/// The settings that count, defaults included, without secrets, as TOML.
+///
+/// # Errors
+/// When they cannot be written as TOML.
+pub fn redacted_settings(config: &Config) -> anyhow::Result<String> {
+    Ok(redaction::scrub(&toml::to_string(&redaction::without_secrets(config.to_table()))?))
 }
 
 fn versions() -> Value {

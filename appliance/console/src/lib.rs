@@ -13,6 +13,7 @@ mod files;
 mod metrics;
 mod pages;
 mod password;
+mod roster;
 mod routes;
 mod server;
 mod sessions;
@@ -25,6 +26,7 @@ pub use device::{
     Source, Study, StudyLine, StudyState, Verdict, VersionLine, View, Window,
 };
 pub use error::ConsoleError;
+pub use roster::{new_password, user_roles};
 pub use server::{Console, Limits, Settings};
 pub use users::{Role, remove_user, set_user};
 

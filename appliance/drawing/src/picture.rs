@@ -73,6 +73,19 @@ impl Picture {
         }
     }
 
+    /// The part of `columns` x `rows` pixels at `(left, top)`; `None` where that is not all inside, or nothing.
+    #[must_use]
+    pub fn part(&self, (left, top): (u32, u32), (columns, rows): (u32, u32)) -> Option<Self> {
+        let is_inside = |start: u32, length: u32, all: u32| start.checked_add(length).is_some_and(|end| end <= all);
+        if columns == 0 || rows == 0 || !is_inside(left, columns, self.columns) || !is_inside(top, rows, self.rows) {
+            return None;
+        }
+        let lines = self.rgb.chunks_exact(3 * self.columns as usize).skip(top as usize).take(rows as usize);
+        let start = 3 * left as usize;
+        let rgb = lines.flat_map(|line| &line[start..start + 3 * columns as usize]).copied().collect();
+        Some(Self { columns, rows, rgb })
+    }
+
     /// Colours one pixel; nothing outside.
     pub fn set(&mut self, x: u32, y: u32, colour: Colour) {
         if x < self.columns && y < self.rows {
@@ -177,5 +190,17 @@ mod tests {
         picture.set(4, 0, [1; 3]);
         assert_eq!(picture.rgb.iter().filter(|value| **value == 9).count(), 6, "two pixels");
         assert!(!picture.rgb.contains(&1));
+    }
+
+    #[test]
+    fn a_part_is_what_was_placed_there() {
+        let mut page = Picture::new(5, 4, [9; 3]);
+        let mut stamp = Picture::new(2, 3, [1; 3]);
+        stamp.set(1, 2, [7, 8, 9]);
+        page.place(3, 1, &stamp);
+        assert_eq!(page.part((3, 1), (2, 3)), Some(stamp));
+        for (place, size) in [((4, 1), (2, 3)), ((3, 2), (2, 3)), ((0, 0), (0, 1)), ((u32::MAX, 0), (2, 1))] {
+            assert_eq!(page.part(place, size), None, "{place:?} {size:?}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub use drawing::Picture;
 /// Height of the two images: enough for a look, small enough for a page.
 const ROWS_MAX: u32 = 1024;
 /// Black pixels between the two images.
-const GAP_COLUMNS: u32 = 16;
+pub const GAP_COLUMNS: u32 = 16;
 /// Height of the strip below the images, with the notice in it.
 const NOTICE_ROWS: u32 = 28;
 /// Colour of the notice.

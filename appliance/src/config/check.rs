@@ -52,6 +52,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigErrors> {
         assembly: section(&mut table, "assembly", &mut errors),
         engine: engine(&mut table, &mut errors),
         updates: section(&mut table, "updates", &mut errors),
+        console: section(&mut table, "console", &mut errors),
         results: section(&mut table, "results", &mut errors),
         retention: section(&mut table, "retention", &mut errors),
         destinations: Vec::new(),

@@ -37,10 +37,15 @@ pub struct Server {
     answerer: Arc<Answerer>,
 }
 
-struct Answerer {
-    queue: Queue,
+/// What the device answers, over the socket and to the console.
+pub struct Answerer {
+    /// Its queue.
+    pub queue: Queue,
+    /// Its folders.
+    pub state: StateDir,
+    /// What everybody may know.
+    pub facts: Arc<Facts>,
     nudge: Nudge,
-    facts: Arc<Facts>,
 }
 
 impl Server {
@@ -59,7 +64,13 @@ impl Server {
         }
         let listener =
             UnixListener::bind(&path).with_context(|| format!("control socket {} cannot be made", path.display()))?;
-        Ok(Self { listener, answerer: Arc::new(Answerer { queue: queue.clone(), nudge, facts }) })
+        let answerer = Answerer { queue: queue.clone(), state: state.clone(), facts, nudge };
+        Ok(Self { listener, answerer: Arc::new(answerer) })
+    }
+
+    /// Who answers.
+    pub fn answerer(&self) -> Arc<Answerer> {
+        Arc::clone(&self.answerer)
     }
 
     /// Answers until `stop` turns true.
@@ -109,7 +120,8 @@ async fn serve(stream: UnixStream, answerer: &Arc<Answerer>) -> std::io::Result<
 }
 
 impl Answerer {
-    fn answer(&self, request: &Request) -> Response {
+    /// Answers a question or follows an order.
+    pub fn answer(&self, request: &Request) -> Response {
         let answered = match request {
             Request::Status => self.status().map(|status| Response::Status(Box::new(status))),
             Request::Deliveries { all } => self.deliveries(*all),
@@ -123,7 +135,11 @@ impl Answerer {
         answered.unwrap_or_else(|error| Response::Failed { why: error.to_string() })
     }
 
-    fn status(&self) -> Result<Status, QueueError> {
+    /// How the device is.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn status(&self) -> Result<Status, QueueError> {
         let facts = &self.facts;
         let running = facts.current.running();
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);

@@ -90,7 +90,8 @@ fn judge(name: &str, kind: Option<&DestinationKind>, facts: Facts) -> Finding {
     Finding::ok(check, format!("{place}: {said}"))
 }
 
-fn place(kind: &DestinationKind) -> String {
+/// Where it is, without secrets.
+pub fn place(kind: &DestinationKind) -> String {
     match kind {
         DestinationKind::Dicom(peer) => peer.to_string(),
         DestinationKind::Stow(web) => format!("STOW-RS {}", web.url),
@@ -123,6 +124,24 @@ fn cannot_write(folder: &Path) -> Option<String> {
     }
     let error = access(there, Access::WRITE_OK | Access::EXEC_OK).err()?;
     Some(format!("{} cannot be written: {}", there.display(), std::io::Error::from(error).kind()))
+}
+
+/// Calls one destination, within 5 s; `None` when there is none of that name. A folder is tried.
+pub fn reach_one(config: &Config, name: &str) -> Option<Result<String, String>> {
+    let destination = config.destinations.iter().find(|destination| destination.name.as_str() == name)?;
+    let kind = config.ae_title().ok().and_then(|own_ae| destination.kind(&own_ae).ok());
+    if let Some(why) = unusable(destination, config, kind.as_ref()) {
+        return Some(Err(why));
+    }
+    if matches!(kind, Some(DestinationKind::Folder(_))) {
+        return Some(Ok("can be written".into()));
+    }
+    let called = reach_all(&[kind]).map(|mut reached| reached.pop().flatten());
+    Some(
+        called
+            .map_err(|error| format!("{error:#}"))
+            .and_then(|reached| reached.unwrap_or_else(|| Err("it was not called".into()))),
+    )
 }
 
 type Reached = Option<Result<String, String>>;

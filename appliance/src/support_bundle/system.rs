@@ -28,7 +28,7 @@ pub fn facts() -> Value {
         "memory_available": value(&meminfo, "MemAvailable:"),
         "load": line("/proc/loadavg"),
         "uptime_seconds": line("/proc/uptime").and_then(|text| text.split(' ').next()?.parse::<f64>().ok()),
-        "temperatures": temperatures(),
+        "temperatures": temperatures().into_iter().map(|(zone, degrees)| (zone, json!(degrees))).collect::<Map<_, _>>(),
         "nvidia_driver": line("/proc/driver/nvidia/version"),
     })
 }
@@ -70,15 +70,29 @@ fn value(text: &str, key: &str) -> Option<String> {
     Some(rest.trim_start_matches(['\t', ' ', ':']).chars().take(CHARACTERS_MAX).collect())
 }
 
-/// In degrees Celsius, by zone.
-fn temperatures() -> Map<String, Value> {
+/// In degrees Celsius, by zone; zones of one name are told apart by a number.
+pub fn temperatures() -> Vec<(String, f64)> {
     let zones = fs::read_dir("/sys/class/thermal").into_iter().flatten().flatten().map(|entry| entry.path());
     let read = |zone: &Path, name: &str| line(&zone.join(name).to_string_lossy());
     let of_zone = |zone: std::path::PathBuf| {
         let thousandths: f64 = read(&zone, "temp")?.parse().ok()?;
-        Some((read(&zone, "type")?, json!(thousandths / 1000.0)))
+        Some((read(&zone, "type")?, thousandths / 1000.0))
     };
-    zones.filter_map(of_zone).collect()
+    let mut found: Vec<(String, f64)> = zones.filter_map(of_zone).collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    for index in 1..found.len() {
+        if found[index - 1].0 == found[index].0 {
+            found[index].0.push_str(&format!(" {}", index + 1));
+        }
+    }
+    found
+}
+
+/// Memory that programs can have now, and all of it, in bytes.
+pub fn memory_bytes() -> Option<(u64, u64)> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let bytes = |key: &str| value(&meminfo, key)?.strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024);
+    Some((bytes("MemAvailable:")?, bytes("MemTotal:")?))
 }
 
 #[cfg(test)]

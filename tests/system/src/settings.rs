@@ -69,6 +69,7 @@ impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "state_dir = {:?}", self.state)?;
         writeln!(formatter, "model = \"untrained\"")?;
+        writeln!(formatter, "[console]\nlisten = \"off\"")?;
         writeln!(formatter, "[receiver]\nlisten = \"127.0.0.1:0\"")?;
         writeln!(formatter, "disk_free_bytes_min = {}", self.disk_free_bytes_min)?;
         writeln!(formatter, "idle_timeout_ms = {}", self.idle_timeout_ms)?;

@@ -53,7 +53,9 @@ fn keys_without_a_default_are_read_and_every_section_refuses_what_it_does_not_kn
     assert_eq!(config.assembly.aggregation, Some(domain::Aggregation::Max));
     let wrong = parse("[assembly]\naggregation = \"median\"").unwrap_err();
     assert!(wrong.0[0].starts_with("assembly.aggregation: unknown variant"), "{wrong}");
-    for section in ["receiver", "decoding", "eligibility", "assembly", "engine", "updates", "results", "retention"] {
+    for section in
+        ["receiver", "decoding", "eligibility", "assembly", "engine", "updates", "console", "results", "retention"]
+    {
         let errors = parse(&format!("[{section}]\ncolour = 1")).unwrap_err();
         assert_eq!(errors.0, [format!("{section}.colour: unknown key")]);
     }

@@ -62,7 +62,7 @@ pub fn versions(shown: &Shown) -> Vec<VersionLine> {
     let line = |part: &str, version: Option<String>| Some(VersionLine { part: part.into(), version: version? });
     [
         line("software", Some(env!("CARGO_PKG_VERSION").into())),
-        line("contract", Some(contract::CONTRACT_VERSION.to_string())),
+        line("contract", Some(format!("{}.{}", contract::CONTRACT_VERSION.major, contract::CONTRACT_VERSION.minor))),
         line("model", Some(format!("{} {}", running.model.name, running.model.version))),
         line("engine", Some(running.board.status().text())),
         line("operating system", fact("os")),

@@ -170,7 +170,9 @@ pub fn echo(shown: &Shown, name: &Name) -> Result<Answer, Fault> {
     let reached = destinations::reach_one(&shown.config, name.as_str()).ok_or(Fault::NotFound)?;
     let (good, sentence) = match reached {
         Ok(said) => (true, said),
-        Err(why) => (false, format!("{why}; see whether it runs, its address, port and AE titles, and the firewall between")),
+        Err(why) => {
+            (false, format!("{why}; see whether it runs, its address, port and AE titles, and the firewall between"))
+        }
     };
     Ok(Answer { good, sentence, duration_ms: millis(start.elapsed()) })
 }
@@ -194,7 +196,14 @@ pub fn test_send(shown: &Shown, name: &Name) -> Result<Answer, Fault> {
         Some(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.lines().last().unwrap_or_default().trim_start_matches("mamoru: ");
-            (false, if said.is_empty() { "it refused a result; mamoru results verify-destination shows which".into() } else { said.to_owned() })
+            (
+                false,
+                if said.is_empty() {
+                    "it refused a result; mamoru results verify-destination shows which".into()
+                } else {
+                    said.to_owned()
+                },
+            )
         }
     };
     Ok(Answer { good, sentence, duration_ms })

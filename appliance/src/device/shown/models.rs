@@ -7,7 +7,6 @@ use domain::findings::ModelId;
 use updater::{Model as Installed, Outcome, Slot, State, UpdateError};
 
 use super::Shown;
-use crate::config::ConfirmedBy;
 use crate::installed::care::{self, title};
 use crate::installed::told::Told;
 use crate::installed::{folder, updater};
@@ -25,11 +24,8 @@ pub fn list(shown: &Shown) -> Result<Models, Fault> {
     if shown.config.model == ModelSource::Default && folder(&shown.config.state_dir).is_dir() {
         let updater = updater(&shown.config.state_dir).map_err(|error| refused(&Told::from(error).into()))?;
         let state = updater.state().map_err(|error| refused(&Told::from(error).into()))?;
-        let key = |slot: &Slot| {
-            let manifest = updater.manifest(slot).ok()?;
-            Some(format!("{} ({})", manifest.licence, slot.bundle.short(12)))
-        };
-        models = installed(shown, &state, &running.model, key);
+        let licence = |slot: &Slot| Some(format!("licence: {}", updater.manifest(slot).ok()?.licence));
+        models = installed(shown, &state, &running.model, licence);
         last = state.last.as_ref().map(outcome);
     }
     Ok(Models { models, last, can_install: shown.config.model == ModelSource::Default })
@@ -55,7 +51,7 @@ fn built_in_id(model: &ModelId) -> Id {
     Id::parse(&model.network.short(16)).unwrap_or_else(|| unreachable!("hexadecimal digits"))
 }
 
-fn installed(shown: &Shown, state: &State, scores: &ModelId, key: impl Fn(&Slot) -> Option<String>) -> Vec<Model> {
+fn installed(shown: &Shown, state: &State, scores: &ModelId, licence: impl Fn(&Slot) -> Option<String>) -> Vec<Model> {
     let of_slot = |slot: &Slot, role: ModelRole, notes: Vec<String>| {
         let is_scoring = slot.name == scores.name && slot.version == scores.version;
         Some(Model {
@@ -65,9 +61,9 @@ fn installed(shown: &Shown, state: &State, scores: &ModelId, key: impl Fn(&Slot)
             version: slot.version.clone(),
             label: format!("{:?}", slot.label),
             sequence: Some(slot.sequence),
-            key: key(slot),
+            key: None,
             self_test: if is_scoring { self_test(shown, scores) } else { SelfTest::NotRun },
-            notes,
+            notes: notes.into_iter().chain(licence(slot)).collect(),
         })
     };
     let built_in = |role: ModelRole| Model {
@@ -156,12 +152,7 @@ pub fn install(
 }
 
 /// Changes what a model is.
-pub fn change(
-    shown: &Shown,
-    model: &Id,
-    change: ModelChange,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(), Fault> {
+pub fn change(shown: &Shown, model: &Id, change: ModelChange, progress: &mut dyn FnMut(Progress)) -> Result<(), Fault> {
     let config = &shown.config;
     let mut say = |what: &str| progress(Progress { step: what.to_owned(), done: 0, total: 0 });
     let id = model.as_str();
@@ -194,9 +185,4 @@ fn refused(error: &anyhow::Error) -> Fault {
         Some(told) => Fault::Refused(told.to_string()),
         None => Fault::Broken(format!("{error:#}")),
     }
-}
-
-/// Does the site have a person confirm models?
-pub const fn is_confirmed_by_person(shown: &Shown) -> bool {
-    matches!(shown.config.updates.confirmed_by, ConfirmedBy::Person)
 }

@@ -23,7 +23,17 @@ pub fn of(shown: &Shown) -> Overview {
         let (model, engine) = (String::new(), String::new());
         let (sentences, readings) = (vec![sentence], Vec::new());
         let health = Health::Failed;
-        return Overview { health, sentences, version, model, engine, images_waiting: 0, deliveries_waiting: 0, deliveries_parked: 0, readings };
+        return Overview {
+            health,
+            sentences,
+            version,
+            model,
+            engine,
+            images_waiting: 0,
+            deliveries_waiting: 0,
+            deliveries_parked: 0,
+            readings,
+        };
     };
     let readings = readings(shown, &status);
     let mut said = engine(&status);
@@ -69,7 +79,12 @@ pub fn readiness(shown: &Shown) -> Vec<Check> {
     let disk = disk.map(|_| "images are refused: free space, or give the device a larger disk".to_owned());
     let in_doubt = shown.facts().current.is_in_doubt();
     let self_test = in_doubt.then(|| "the last self-test failed: mamoru selftest says what to do".to_owned());
-    vec![check("queue", None), check("engine", engine.or(preparing)), check("disk", disk), check("self_test", self_test)]
+    vec![
+        check("queue", None),
+        check("engine", engine.or(preparing)),
+        check("disk", disk),
+        check("self_test", self_test),
+    ]
 }
 
 fn worst(healths: impl Iterator<Item = Health>) -> Health {
@@ -85,10 +100,15 @@ fn engine(status: &Status) -> Vec<Said> {
     let text = health.text();
     match health.state {
         EngineState::Ready { .. } => Vec::new(),
-        EngineState::Preparing { .. } => vec![Said(Health::Attention, format!("The engine is made ready, images wait: {text}."))],
+        EngineState::Preparing { .. } => {
+            vec![Said(Health::Attention, format!("The engine is made ready, images wait: {text}."))]
+        }
         EngineState::StandingIn { .. } => vec![Said(Health::Attention, format!("Another engine scores: {text}."))],
         EngineState::Unavailable { .. } => {
-            vec![Said(Health::Failed, format!("Images get no score: {text}. mamoru engine probe says what is missing."))]
+            vec![Said(
+                Health::Failed,
+                format!("Images get no score: {text}. mamoru engine probe says what is missing."),
+            )]
         }
     }
 }
@@ -113,7 +133,10 @@ fn queue(status: &Status) -> Vec<Said> {
     for destination in status.destinations.iter().filter(|destination| destination.parked == 0) {
         if let Some(why) = &destination.last_error {
             let name = &destination.name;
-            said.push(Said(Health::Attention, format!("Results wait for {name}, which is tried again by itself: {why}.")));
+            said.push(Said(
+                Health::Attention,
+                format!("Results wait for {name}, which is tried again by itself: {why}."),
+            ));
         }
     }
     if status.queue.conflicts > 0 {

@@ -45,5 +45,7 @@ pub fn draw(shown: &Shown, study: &Id, image: &Id, side: Side) -> Result<Vec<u8>
 }
 
 fn damaged() -> Fault {
-    Fault::Broken("this picture's file is damaged or too large; the results that were sent are not touched by that".into())
+    Fault::Broken(
+        "this picture's file is damaged or too large; the results that were sent are not touched by that".into(),
+    )
 }

@@ -44,7 +44,11 @@ pub fn one(shown: &Shown, id: &Id) -> Result<Study, Fault> {
         engine: report.engine.clone(),
         images: images.collect(),
         breasts: breasts(&report),
-        views_missing: report.missing_views.iter().map(|(side, view)| view_of(Some(*side), Some(view.term()))).collect(),
+        views_missing: report
+            .missing_views
+            .iter()
+            .map(|(side, view)| view_of(Some(*side), Some(view.term())))
+            .collect(),
         deliveries: deliveries::of_study(shown, &summary.study)?,
         line,
     })
