@@ -2,6 +2,7 @@
 
 mod console;
 mod engine;
+mod help;
 mod service;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use console::{ConsoleArgs, ConsoleCommand, RoleChoice};
 pub use engine::{
     BenchArgs, BuildArgs, CheckArgs, EngineArgs, EngineCommand, EngineCommandArgs, PlanWorkerArgs, ProbeArgs,
 };
+pub use help::{CompletionsArgs, ManualArgs};
 pub use service::{DoctorArgs, QueueArgs, QueueCommand, SelftestArgs, StatusArgs, SupportBundleArgs};
 
 /// Mamoru: mammography inference appliance. Research use only, not a medical device.
@@ -64,6 +66,10 @@ pub enum Command {
     Config(ConfigArgs),
     /// Print the DICOM conformance statement of this software (Markdown)
     Conformance,
+    /// Print what makes a shell complete this command's words
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command
+    Manual(ManualArgs),
     /// Build one plan for a supervising process
     #[command(hide = true)]
     PlanWorker(PlanWorkerArgs),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod echo;
 pub mod engine;
 mod files;
+pub mod help;
 mod objects;
 mod own_device;
 pub mod plan_worker;

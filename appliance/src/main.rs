@@ -47,6 +47,8 @@ fn main() -> ExitCode {
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Conformance => commands::print_conformance(),
         Command::Engine(arguments) => commands::engine::run(&arguments),
+        Command::Completions(arguments) => commands::help::completions(&arguments),
+        Command::Manual(arguments) => commands::help::manual(&arguments),
         Command::PlanWorker(arguments) => commands::plan_worker::run(&arguments),
         Command::DecodeWorker(arguments) => commands::decode_worker::run(&arguments),
     };

@@ -184,3 +184,21 @@ fn a_builder_of_plans_says_in_its_last_line_why_it_failed() {
         assert!(said.lines().next_back().unwrap().starts_with(why), "{said}");
     }
 }
+
+#[test]
+fn completions_and_manual_pages_are_made_of_the_commands_themselves() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(mamoru(&["completions", shell]).stdout).unwrap();
+        assert!(script.contains("support-bundle") && script.contains("selftest"), "{shell}");
+        assert!(!script.contains("--untrained"), "{shell}: what is hidden stays so");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    let output = mamoru(&["manual", "--out", pages.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    let page = std::fs::read_to_string(pages.join("mamoru-bundle-install.1")).unwrap();
+    assert!(page.starts_with(".ie") && page.contains("mamoru"), "{page}");
+    let main = std::fs::read_to_string(pages.join("mamoru.1")).unwrap();
+    assert!(main.contains("Research use only") && main.contains("needs attention"), "{main}");
+    assert!(!pages.join("mamoru-decode-worker.1").exists());
+}
