@@ -61,7 +61,7 @@ fn installed(shown: &Shown, state: &State, scores: &ModelId, licence: impl Fn(&S
             version: slot.version.clone(),
             label: format!("{:?}", slot.label),
             sequence: Some(slot.sequence),
-            key: None,
+            key: Some("a key of this device's key set".into()),
             self_test: if is_scoring { self_test(shown, scores) } else { SelfTest::NotRun },
             notes: notes.into_iter().chain(licence(slot)).collect(),
         })
