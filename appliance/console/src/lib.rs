@@ -4,18 +4,24 @@
 //! composition root implements. One folder, the console's own, holds certificate and key, users and the audit file.
 
 mod access;
+mod api;
 mod attempts;
 mod audit;
 mod certificate;
 mod device;
 mod error;
+mod events;
 mod files;
+mod jobs;
 mod metrics;
 mod pages;
 mod password;
 mod routes;
 mod server;
 mod sessions;
+mod text;
+mod tokens;
+mod upload;
 mod users;
 
 pub use device::{
