@@ -1,7 +1,8 @@
 //! Signing in and out.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,14 +11,17 @@ use tokio::sync::Semaphore;
 
 use crate::attempts::Attempts;
 use crate::audit::Audit;
-use crate::sessions::{Session, Sessions};
-use crate::users::Users;
+use crate::sessions::{Notice, Session, Sessions};
+use crate::tokens::{Token, Tokens};
+use crate::users::{Role, Users, set_user};
 use crate::{ConsoleError, password};
 
 /// Holds the token of a session.
 pub const SESSION: &str = "__Host-mamoru-session";
 /// Holds what the sign-in form must bring along.
 pub const FORM: &str = "__Host-mamoru-form";
+/// Stands at what a page asks for by itself, which keeps no session alive.
+pub const LIVE: &str = "x-mamoru-live";
 /// Each takes 19 MiB.
 const HASHES_AT_ONCE: usize = 2;
 
@@ -31,12 +35,27 @@ pub enum SignIn {
     TooOften,
 }
 
-/// Users, sessions, attempts and audit of one console.
+/// What came of changing a password.
+pub enum Change {
+    /// It is changed, and the sessions of the user have ended.
+    Done,
+    /// The old one is wrong, or the name is locked after failures.
+    Refused,
+    /// The new one is not acceptable.
+    Unfit,
+}
+
+/// Users, sessions, tokens, attempts and audit of one console.
 pub struct Access {
+    /// Who did what.
+    pub audit: Audit,
+    folder: PathBuf,
     users: Users,
+    tokens: Tokens,
+    /// Held while a file of users or tokens is read, changed and written.
+    changing: tokio::sync::Mutex<()>,
     sessions: Mutex<Sessions>,
     attempts: Mutex<Attempts>,
-    audit: Audit,
     hashes: Semaphore,
 }
 
@@ -44,7 +63,10 @@ impl Access {
     /// On the files in `folder`.
     pub fn new(folder: &Path) -> Self {
         Self {
+            folder: folder.to_owned(),
             users: Users::new(folder),
+            tokens: Tokens::new(folder),
+            changing: tokio::sync::Mutex::default(),
             sessions: Mutex::default(),
             attempts: Mutex::default(),
             audit: Audit::new(folder),
@@ -92,10 +114,97 @@ impl Access {
 
     /// The session of these headers, if it lives.
     pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        self.find(headers, !headers.contains_key(LIVE))
+    }
+
+    /// Whether the session or the token of these headers lives; asking is no use of it.
+    pub fn still(&self, headers: &HeaderMap) -> bool {
+        self.find(headers, false).is_some() || self.machine(headers).is_some()
+    }
+
+    fn find(&self, headers: &HeaderMap, is_use: bool) -> Option<Session> {
         let token = cookie(headers, SESSION)?;
         let users = self.users.all().ok()?;
         let user = |name: &str| users.get(name).cloned();
-        lock(&self.sessions).find(token, Instant::now(), user)
+        lock(&self.sessions).find(token, (Instant::now(), is_use), user)
+    }
+
+    /// The name and role of the machine whose token these headers hold, while its maker is a technician.
+    pub fn machine(&self, headers: &HeaderMap) -> Option<(String, Role)> {
+        let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+        let (name, found) = self.tokens.find(token).ok()??;
+        let maker = self.users.all().ok()?.remove(&found.made_by)?;
+        (maker.role == Role::Technician).then_some((name, found.role))
+    }
+
+    /// Keeps what is to be said on the next page of these headers' session.
+    pub fn tell(&self, headers: &HeaderMap, notice: Notice) {
+        if let Some(token) = cookie(headers, SESSION) {
+            lock(&self.sessions).tell(token, notice);
+        }
+    }
+
+    /// What is to be said now; a page that only looks for what is new says nothing.
+    pub fn take_notice(&self, headers: &HeaderMap) -> Option<Notice> {
+        let token = cookie(headers, SESSION).filter(|_| !headers.contains_key(LIVE))?;
+        lock(&self.sessions).take_notice(token)
+    }
+
+    /// Shows or hides who studies are of.
+    pub fn show_identifiers(&self, headers: &HeaderMap, shown: bool) {
+        if let Some(token) = cookie(headers, SESSION) {
+            lock(&self.sessions).show_identifiers(token, shown);
+        }
+    }
+
+    /// Gives the session's user another password. Failures count as those of signing in.
+    ///
+    /// # Errors
+    /// What reading and writing the users says.
+    pub async fn change_password(&self, session: &Session, old: String, new: String) -> Result<Change, ConsoleError> {
+        if !lock(&self.attempts).name_may(&session.name, Instant::now()) {
+            return Ok(Change::Refused);
+        }
+        let _turn = self.hashes.acquire().await;
+        let _changing = self.changing.lock().await;
+        let hash = self.users.all()?.remove(&session.name).map(|user| user.password_hash);
+        let right = tokio::task::spawn_blocking(move || password::holds(&old, hash.as_deref())).await;
+        if !right.unwrap_or(false) {
+            return Ok(Change::Refused);
+        }
+        lock(&self.attempts).succeeded(&session.name);
+        let (folder, name, role) = (self.folder.clone(), session.name.clone(), session.role);
+        match tokio::task::spawn_blocking(move || set_user(&folder, &name, role, &new)).await {
+            Ok(Ok(())) => Ok(Change::Done),
+            Ok(Err(ConsoleError::Password)) | Err(_) => Ok(Change::Unfit),
+            Ok(Err(error)) => Err(error),
+        }
+    }
+
+    /// All tokens by name.
+    ///
+    /// # Errors
+    /// What reading the file says.
+    pub fn tokens(&self) -> Result<BTreeMap<String, Token>, ConsoleError> {
+        self.tokens.all()
+    }
+
+    /// Makes a token; see [`Tokens::make`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn make_token(&self, name: &str, role: Role, made_by: &str) -> Result<String, ConsoleError> {
+        let _changing = self.changing.lock().await;
+        self.tokens.make(name, role, made_by)
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// As [`Tokens::remove`].
+    pub async fn remove_token(&self, name: &str) -> Result<(), ConsoleError> {
+        let _changing = self.changing.lock().await;
+        self.tokens.remove(name)
     }
 }
 

@@ -38,6 +38,15 @@ pub enum ConsoleError {
     /// As many users as there may be.
     #[error("there are {0} users already; remove one first")]
     TooManyUsers(usize),
+    /// The tokens file is damaged.
+    #[error("{path}: damaged; remove it and make the tokens anew", path = .0.display())]
+    Tokens(PathBuf),
+    /// Nothing has this token.
+    #[error("there is no such token; look at the list of tokens")]
+    NoSuchToken,
+    /// As many tokens as there may be.
+    #[error("there are {0} tokens already; remove one first")]
+    TooManyTokens(usize),
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers; restart the device")]
     NoRandomness,

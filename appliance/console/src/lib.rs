@@ -4,12 +4,15 @@
 //! composition root implements. One folder, the console's own, holds certificate and key, users and the audit file.
 
 mod access;
+mod api;
 mod attempts;
 mod audit;
 mod certificate;
 mod device;
 mod error;
+mod events;
 mod files;
+mod jobs;
 mod metrics;
 mod pages;
 mod password;
@@ -17,6 +20,9 @@ mod roster;
 mod routes;
 mod server;
 mod sessions;
+mod text;
+mod tokens;
+mod upload;
 mod users;
 
 pub use device::{

@@ -1,55 +1,112 @@
 //! What answers to which path.
 
+mod actions;
+mod install;
+mod shared;
+mod signing;
+mod views;
+mod wrong;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Form, Router};
-use serde::Deserialize;
+use tokio::sync::watch;
 
-use crate::access::{Access, FORM, SESSION, SignIn, cookie};
-use crate::device::Device;
-use crate::{ConsoleError, metrics, pages, random_token, same};
+pub use install::by_body as install_body;
+pub use shared::{Caller, Shared, Visitor, found};
+pub use views::{Asked, delivery_state, log_filter, png, window};
+pub use wrong::Wrong;
+
+use crate::{api, metrics};
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// For an answer to begin.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
-const CSP: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// For an answer to begin that waits for a destination, or for a bundle.
+const LONG_ANSWER_WAIT: Duration = Duration::from_secs(590);
+const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The address of who asks.
 #[derive(Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
-struct Shared {
-    access: Access,
-    device: Arc<dyn Device>,
-}
+/// Turns true when the console stops.
+#[derive(Clone)]
+pub struct Stop(pub watch::Receiver<bool>);
 
-type Console = State<Arc<Shared>>;
+/// What the console has, in each handler.
+pub type Console = State<Arc<Shared>>;
 
 /// All paths.
-pub fn router(access: Access, device: Arc<dyn Device>) -> Router {
+pub fn router(shared: Arc<Shared>) -> Router {
+    let (api, long_api) = api::routes();
+    let short = pages()
+        .merge(api)
+        .fallback(views::nothing_here)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(|request, next| within(ANSWER_WAIT, request, next)));
+    let uploads = Router::new().route("/models/install", post(install::by_form)).layer(DefaultBodyLimit::disable());
+    let long = Router::new()
+        .route("/destinations/{name}/echo", post(actions::echo))
+        .route("/destinations/{name}/test-send", post(actions::test_send))
+        .route("/health", get(views::doctor))
+        .merge(long_api)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(uploads)
+        .layer(middleware::from_fn(|request, next| within(LONG_ANSWER_WAIT, request, next)));
+    short.merge(long).layer(middleware::map_response(with_headers)).with_state(shared)
+}
+
+fn pages() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/", get(overview))
-        .route("/sign-in", get(sign_in_form).post(sign_in))
-        .route("/sign-out", post(sign_out))
-        .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css")], include_str!("style.css")) }))
+        .route("/", get(views::overview))
+        .route("/studies", get(views::studies))
+        .route("/studies/{study}", get(views::study))
+        .route("/studies/{study}/{image}/picture", get(views::picture))
+        .route("/studies/{study}/{image}/heat-map", get(views::heat_map))
+        .route("/deliveries", get(views::deliveries))
+        .route("/deliveries/{delivery}/retry", post(actions::retry))
+        .route("/destinations", get(views::destinations))
+        .route("/models", get(views::models))
+        .route("/models/{model}/{change}", post(actions::change_model))
+        .route("/logs", get(views::logs))
+        .route("/drift", get(views::drift))
+        .route("/settings", get(views::settings))
+        .route("/account", get(views::account))
+        .route("/account/password", post(actions::change_password))
+        .route("/account/identifiers", post(actions::show_identifiers))
+        .route("/account/tokens", post(actions::make_token))
+        .route("/account/tokens/{name}/remove", post(actions::remove_token))
+        .route("/sign-in", get(signing::form).post(signing::sign_in))
+        .route("/sign-out", post(signing::sign_out))
+        .route("/style.css", get(|| file("text/css; charset=utf-8", include_str!("style.css"))))
+        .route("/live.js", get(|| file("text/javascript; charset=utf-8", include_str!("live.js"))))
+        .route("/icon.svg", get(|| file("image/svg+xml", include_str!("icon.svg"))))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(guard))
-        .with_state(Arc::new(Shared { access, device }))
 }
 
-/// A deadline for each request, and the headers of each answer.
-async fn guard(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(ANSWER_WAIT, next.run(request)).await;
-    let mut response = answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
+async fn file(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// A deadline for each request.
+async fn within(wait: Duration, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(wait, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+}
+
+/// The headers of each answer.
+async fn with_headers(mut response: Response) -> Response {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -62,99 +119,15 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-/// Asks the device away from the runtime.
-async fn ask<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    question: impl FnOnce(&dyn Device) -> T + Send + 'static,
-) -> Result<T, StatusCode> {
-    let device = Arc::clone(&shared.device);
-    let answer = tokio::task::spawn_blocking(move || question(device.as_ref())).await;
-    answer.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-async fn readyz(State(shared): Console) -> Result<Response, StatusCode> {
-    let checks = ask(&shared, |device| device.readiness()).await?;
+async fn readyz(State(shared): Console) -> Result<Response, Wrong> {
+    let checks = shared.ask(|device| device.readiness()).await?;
     let ready = checks.iter().all(|check| check.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({ "ready": ready, "checks": checks }).to_string();
     Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-async fn metrics_text(State(shared): Console) -> Result<Response, StatusCode> {
-    let text = ask(&shared, |device| metrics::render(&device.metrics())).await?;
+async fn metrics_text(State(shared): Console) -> Result<Response, Wrong> {
+    let text = shared.ask(|device| metrics::render(&device.metrics())).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
-}
-
-async fn overview(State(shared): Console, headers: HeaderMap) -> Result<Response, StatusCode> {
-    let Some(session) = shared.access.session(&headers) else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let overview = ask(&shared, |device| device.overview()).await?;
-    Ok(Html(pages::overview(&overview, &session).into_string()).into_response())
-}
-
-#[derive(Deserialize)]
-struct SignInForm {
-    form: String,
-    name: String,
-    password: String,
-}
-
-#[derive(Deserialize)]
-struct PlainForm {
-    form: String,
-}
-
-async fn sign_in_form() -> Result<Response, StatusCode> {
-    form_again(StatusCode::OK, None)
-}
-
-fn form_again(status: StatusCode, fault: Option<&str>) -> Result<Response, StatusCode> {
-    let form = random_token().map_err(|error| broken(&error))?;
-    let page = Html(pages::sign_in(&form, fault).into_string());
-    Ok((status, [(header::SET_COOKIE, set_cookie(FORM, &form))], page).into_response())
-}
-
-async fn sign_in(
-    State(shared): Console,
-    Extension(Peer(address)): Extension<Peer>,
-    headers: HeaderMap,
-    Form(form): Form<SignInForm>,
-) -> Result<Response, StatusCode> {
-    if !cookie(&headers, FORM).is_some_and(|expected| expected.len() == 64 && same(expected, &form.form)) {
-        return form_again(StatusCode::FORBIDDEN, Some("The form was too old. Please sign in again."));
-    }
-    match shared.access.sign_in(&form.name, form.password, address).await.map_err(|error| broken(&error))? {
-        SignIn::Done(token) => {
-            Ok(([(header::SET_COOKIE, set_cookie(SESSION, &token))], Redirect::to("/")).into_response())
-        }
-        SignIn::Refused => form_again(
-            StatusCode::UNAUTHORIZED,
-            Some("Name or password is wrong, or the name is locked after failures. Try again, or wait five minutes."),
-        ),
-        SignIn::TooOften => {
-            form_again(StatusCode::TOO_MANY_REQUESTS, Some("Too many attempts. Wait a minute and try again."))
-        }
-    }
-}
-
-async fn sign_out(
-    State(shared): Console,
-    Extension(Peer(address)): Extension<Peer>,
-    headers: HeaderMap,
-    Form(form): Form<PlainForm>,
-) -> Result<Response, StatusCode> {
-    let session = shared.access.session(&headers).ok_or(StatusCode::UNAUTHORIZED)?;
-    if !same(&session.csrf, &form.form) {
-        return Err(StatusCode::FORBIDDEN);
-    }
-    shared.access.sign_out(&headers, &session, address).map_err(|error| broken(&error))?;
-    Ok(Redirect::to("/sign-in").into_response())
-}
-
-fn set_cookie(name: &str, value: &str) -> String {
-    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict")
-}
-
-fn broken(error: &ConsoleError) -> StatusCode {
-    tracing::error!(%error, "the console cannot answer");
-    StatusCode::INTERNAL_SERVER_ERROR
 }

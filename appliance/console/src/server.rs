@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::Access;
 use crate::device::Device;
-use crate::routes::{Peer, router};
+use crate::routes::{Peer, Shared, Stop, router};
 use crate::{ConsoleError, certificate, files};
 
 /// What a client may use.
@@ -30,12 +30,26 @@ pub struct Limits {
     pub connection_wait: Duration,
     /// For what is under way when the console stops.
     pub stop_wait: Duration,
+    /// Live views and other streams of events at once.
+    pub streams_max: usize,
+    /// Between two signs of life of a stream of events that has nothing to tell.
+    pub heartbeat: Duration,
+    /// The largest bundle that is taken.
+    pub bundle_bytes_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connections_max: 64, header_wait: seconds(10), connection_wait: seconds(600), stop_wait: seconds(5) }
+        Self {
+            connections_max: 64,
+            header_wait: seconds(10),
+            connection_wait: seconds(600),
+            stop_wait: seconds(5),
+            streams_max: 16,
+            heartbeat: seconds(15),
+            bundle_bytes_max: 4 << 30,
+        }
     }
 }
 
@@ -77,7 +91,9 @@ impl Console {
         let acceptor = TlsAcceptor::from(certificate::tls(&settings.folder, &settings.names)?);
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener.map_err(|error| ConsoleError::Listen(settings.listen, error))?;
-        Ok(Self { listener, acceptor, app: router(Access::new(&settings.folder), device), limits: settings.limits })
+        let limits = settings.limits;
+        let shared = Shared::new(Access::new(&settings.folder), device, limits.clone());
+        Ok(Self { listener, acceptor, app: router(Arc::new(shared)), limits })
     }
 
     /// Where it listens; the port that was given, or the one found for port 0.
@@ -102,7 +118,7 @@ impl Console {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
                         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                        let app = self.app.clone().layer(Extension(Peer(peer.ip())));
+                        let app = self.app.clone().layer(Extension(Peer(peer.ip()))).layer(Extension(Stop(stop.clone())));
                         let connection = converse(stream, self.acceptor.clone(), app, self.limits.clone(), stop.clone());
                         tasks.spawn(async move {
                             connection.await;

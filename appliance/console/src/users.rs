@@ -20,6 +20,17 @@ pub enum Role {
     Viewer,
 }
 
+impl Role {
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Technician => "technician",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
 /// One user's line in the file.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +71,7 @@ impl Users {
 /// # Errors
 /// [`ConsoleError`] `Name`, `Password`, `TooManyUsers`, and what reading and writing the file says.
 pub fn set_user(folder: &Path, name: &str, role: Role, password: &str) -> Result<(), ConsoleError> {
-    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-    if name.is_empty() || name.len() > 32 || !name.bytes().all(sound) {
+    if !is_name(name) {
         return Err(ConsoleError::Name);
     }
     if password.eq_ignore_ascii_case(name) {
@@ -86,6 +96,12 @@ pub fn remove_user(folder: &Path, name: &str) -> Result<(), ConsoleError> {
     let mut users = file.all()?;
     users.remove(name).ok_or(ConsoleError::NoSuchUser)?;
     file.write(&users)
+}
+
+/// Whether a user or a machine can be called so.
+pub fn is_name(name: &str) -> bool {
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    (1..=32).contains(&name.len()) && name.bytes().all(sound)
 }
 
 #[cfg(test)]

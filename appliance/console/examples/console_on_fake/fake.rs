@@ -70,6 +70,11 @@ impl Fake {
         self.changed();
     }
 
+    /// How many models there are.
+    pub fn model_count(&self) -> usize {
+        self.state().models.len()
+    }
+
     /// Another first sentence.
     pub fn say(&self, sentence: &str) {
         self.state().sentences = vec![sentence.into()];
@@ -178,7 +183,9 @@ impl Device for Fake {
             filter.state.is_none_or(|state| state == one.state)
                 && filter.destination.as_ref().is_none_or(|name| *name == one.destination)
         });
-        Ok(part(all.cloned().collect(), window))
+        let mut all: Vec<Delivery> = all.cloned().collect();
+        all.sort_by_key(|one| DeliveryState::ALL.iter().position(|state| *state == one.state));
+        Ok(part(all, window))
     }
 
     fn retry(&self, delivery: &Id) -> Result<(), Fault> {

@@ -41,6 +41,22 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// All, from the loudest.
+    pub const ALL: [Self; 4] = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+
+    /// Its name in JSON and addresses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
 /// Which lines of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter {

@@ -22,6 +22,25 @@ pub enum DeliveryState {
     Replaced,
 }
 
+impl DeliveryState {
+    /// All, those that need a person first.
+    pub const ALL: [Self; 6] =
+        [Self::Parked, Self::Waiting, Self::Committing, Self::Delivered, Self::Standby, Self::Replaced];
+
+    /// Its name in JSON and addresses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Committing => "committing",
+            Self::Delivered => "delivered",
+            Self::Parked => "parked",
+            Self::Standby => "standby",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 /// Which deliveries; all by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {

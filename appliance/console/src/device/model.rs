@@ -85,6 +85,18 @@ pub enum ModelChange {
 impl ModelChange {
     /// All.
     pub const ALL: [Self; 5] = [Self::Activate, Self::Confirm, Self::RollBack, Self::Remove, Self::Shadow];
+
+    /// Its name in addresses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Confirm => "confirm",
+            Self::RollBack => "roll-back",
+            Self::Remove => "remove",
+            Self::Shadow => "shadow",
+        }
+    }
 }
 
 /// How far a long piece of work is.

@@ -157,3 +157,14 @@ impl std::fmt::Debug for Patient {
         formatter.write_str("Patient")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patient_prints_nothing() {
+        let patient = Patient { name: Some("Planted^Marker".into()), id: Some("0815".into()), ..Patient::default() };
+        assert_eq!(format!("{patient:?}"), "Patient");
+    }
+}

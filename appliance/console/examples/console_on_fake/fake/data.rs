@@ -47,9 +47,12 @@ pub fn study(number: usize, state: StudyState) -> Study {
     let images = images(&key, collecting, received_at_ms);
     let count = |wanted: ImageState| images.iter().filter(|image| image.state == wanted).count() as u32;
     let deliveries = if collecting { Vec::new() } else { deliveries(&key, number, received_at_ms) };
-    let mut views: Vec<View> =
-        images.iter().map(|image| image.view.clone()).filter(|view| view.laterality.is_some()).collect();
-    views.dedup();
+    let mut views: Vec<View> = Vec::new();
+    for image in images.iter().filter(|image| image.view.laterality.is_some()) {
+        if !views.contains(&image.view) {
+            views.push(image.view.clone());
+        }
+    }
     let line = StudyLine {
         id: id(key.as_bytes()),
         state,
