@@ -23,7 +23,6 @@ mod agent;
 mod config;
 mod download;
 mod installer;
-mod pause;
 mod plan;
 mod protocol;
 mod refused;

@@ -39,6 +39,17 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
+    /// Files of a certificate for `name` and of its key.
+    pub fn pair(&self, name: &str) -> (PathBuf, PathBuf) {
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let path = |kind| self.folder.path().join(format!("{name}.{kind}"));
+        fs::write(path("pem"), certificate.pem()).unwrap();
+        secret(&path("key"), &key.serialize_pem());
+        (path("pem"), path("key"))
+    }
+
     /// A server for `name`.
     pub fn server(&self, name: &str) -> ServerConfig {
         let key = KeyPair::generate().unwrap();

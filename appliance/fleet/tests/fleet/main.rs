@@ -5,4 +5,5 @@
 mod certificates;
 mod ddi;
 mod http;
+mod mqtt;
 mod power;

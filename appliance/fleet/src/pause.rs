@@ -1,4 +1,4 @@
-//! How long until the server is asked again.
+//! How long until the other side is asked again.
 
 use std::time::Duration;
 
