@@ -24,8 +24,12 @@ fn matrix(prepare: impl Fn(&Site), check: impl Fn(&Site, &str)) -> u32 {
         site.power.cut_at(u32::MAX);
         // The end may have been heard and not be known here.
         let mut agent = site.agent();
+        let is_over = || site.server.closed(8).is_some() && site.store.text().contains("\"action\":null");
         for _ in 0..40 {
             turn(&mut agent);
+            if is_over() {
+                break;
+            }
         }
         drop(agent);
         let end = site.server.closed(8).unwrap_or_else(|| panic!("cut at {cut}: {:?}", site.server.heard()));
