@@ -28,6 +28,7 @@ fn the_commented_default_names_every_key() {
         ("assembly", Table::try_from(config.assembly).unwrap()),
         ("engine", Table::try_from(&config.engine).unwrap()),
         ("updates", Table::try_from(config.updates).unwrap()),
+        ("console", Table::try_from(&config.console).unwrap()),
         ("results", Table::try_from(config.results).unwrap()),
         ("retention", Table::try_from(config.retention).unwrap()),
     ];
