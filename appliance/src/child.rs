@@ -21,7 +21,7 @@ pub fn output_within(program: &Path, arguments: &[&str], path: &Path, limit: Dur
     let read = |input: Box<dyn std::io::Read + Send>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What is longer is cut; the rest is read away by nobody, and the process ends at its limit.
+            // What is longer is cut: then nobody reads any more, and the process ends at its next word.
             let _ = input.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
             bytes
         })
@@ -55,9 +55,11 @@ mod tests {
         let said = said.unwrap();
         assert_eq!((said.status.code(), &said.stdout[..], &said.stderr[..]), (Some(3), &b"a\n"[..], &b"why\n"[..]));
         let start = Instant::now();
-        assert!(
-            output_within(shell, &["-c", "exec cat /dev/zero"], Path::new("a"), Duration::from_millis(100)).is_none()
-        );
+        let silent = ["-c", "exec tail -f /dev/null"];
+        assert!(output_within(shell, &silent, Path::new("a"), Duration::from_millis(100)).is_none());
+        let loud =
+            output_within(shell, &["-c", "exec cat /dev/zero"], Path::new("a"), Duration::from_secs(20)).unwrap();
+        assert!(!loud.status.success() && loud.stdout.len() as u64 == OUTPUT_BYTES_MAX, "{}", loud.status);
         assert!(start.elapsed() < Duration::from_secs(20));
         assert!(output_within(Path::new("/none"), &[], Path::new("a"), Duration::from_secs(1)).is_none());
     }
