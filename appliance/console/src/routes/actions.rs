@@ -11,7 +11,7 @@ use super::shared::found;
 use super::signing::PlainForm;
 use super::{Console, Visitor, Wrong};
 use crate::access::Change;
-use crate::device::{Answer, Id, ModelChange, Name};
+use crate::device::{Answer, Device, Fault, Id, ModelChange, Name};
 use crate::pages::{self, Place};
 use crate::sessions::Notice;
 use crate::{ConsoleError, Role, same};
@@ -80,32 +80,36 @@ pub async fn retry(
 
 /// Asks a destination whether it is there.
 pub async fn echo(
-    State(shared): Console,
+    console: Console,
     visitor: Visitor,
-    Path(name): Path<String>,
-    Form(form): Form<PlainForm>,
+    path: Path<String>,
+    form: Form<PlainForm>,
 ) -> Result<Response, Wrong> {
-    visitor.check(&form.form)?;
-    let name = found(Name::parse(&name))?;
-    let action = format!("echo destination {name}");
-    let asked = name.clone();
-    let answer = shared.perform(&visitor.caller(), &action, move |device| device.echo(&asked)).await?;
-    shared.access.tell(&visitor.headers, said(&name, &answer));
-    Ok(Redirect::to("/destinations").into_response())
+    call(console, visitor, (path, form), "echo destination", |device, name| device.echo(name)).await
 }
 
 /// Sends the result of a synthetic exam.
 pub async fn test_send(
+    console: Console,
+    visitor: Visitor,
+    path: Path<String>,
+    form: Form<PlainForm>,
+) -> Result<Response, Wrong> {
+    call(console, visitor, (path, form), "test send to destination", |device, name| device.test_send(name)).await
+}
+
+async fn call(
     State(shared): Console,
     visitor: Visitor,
-    Path(name): Path<String>,
-    Form(form): Form<PlainForm>,
+    (Path(name), Form(form)): (Path<String>, Form<PlainForm>),
+    action: &str,
+    ask: impl FnOnce(&dyn Device, &Name) -> Result<Answer, Fault> + Send + 'static,
 ) -> Result<Response, Wrong> {
     visitor.check(&form.form)?;
     let name = found(Name::parse(&name))?;
-    let action = format!("test send to destination {name}");
     let asked = name.clone();
-    let answer = shared.perform(&visitor.caller(), &action, move |device| device.test_send(&asked)).await?;
+    let answer =
+        shared.perform(&visitor.caller(), &format!("{action} {name}"), move |device| ask(device, &asked)).await?;
     shared.access.tell(&visitor.headers, said(&name, &answer));
     Ok(Redirect::to("/destinations").into_response())
 }
