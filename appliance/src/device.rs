@@ -3,6 +3,7 @@
 mod commitment;
 mod control;
 mod current;
+mod kept;
 mod reporting;
 mod scoring;
 pub mod shadow;

@@ -1,22 +1,18 @@
 //! The shadow: scores what the active model has scored, when nothing else waits. No score of it is kept.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 
 use contract::Digest;
 use domain::findings::ModelId;
 use domain::{ImageFinding, InstanceOutcome};
 use queue::StateDir;
 
+use super::kept;
 use super::trial::{Models, Seat};
 use crate::shadow::{Comparison, Opinion};
 
 /// The comparison's file in the state folder.
 const FILE: &str = "shadow.json";
-/// The largest file that is read, in bytes.
-const BYTES_MAX: u64 = 1 << 20;
 /// Images that wait for the shadow.
 const WAITING_MAX: usize = 256;
 
@@ -42,8 +38,10 @@ impl Shadow {
     /// Opens the shadow that is installed, if there is one, beside the `active` model. One that cannot be opened says why.
     pub fn open(models: &Models, active: &ModelId, state: &StateDir) -> Option<Self> {
         let (Named { bundle, name, version }, opened) = models.open_shadow()?;
-        let kept = read(state.root()).filter(|kept| kept.is_of(bundle, active));
-        let mut comparison = kept.unwrap_or_else(|| Comparison::new((bundle, name, version), active.network));
+        // One that is damaged counts as none.
+        let before =
+            kept::read::<Comparison>(state.root(), FILE).ok().flatten().filter(|kept| kept.is_of(bundle, active));
+        let mut comparison = before.unwrap_or_else(|| Comparison::new((bundle, name, version), active.network));
         let (seat, why) = match opened {
             Ok(seat) => (Some(seat), None),
             Err(error) => (None, Some(format!("{error:#}"))),
@@ -87,21 +85,9 @@ impl Shadow {
             // Also when its file is gone meanwhile.
             InstanceOutcome::Excluded { .. } | InstanceOutcome::Failed { .. } => self.comparison.failed += 1,
         }
-        if let Err(why) = self.write() {
+        if let Err(why) = kept::write(&self.state, FILE, &self.comparison) {
             tracing::warn!("the comparison with the shadow cannot be kept: {why}");
         }
         true
     }
-
-    fn write(&self) -> Result<(), String> {
-        let bytes = serde_json::to_vec(&self.comparison).map_err(|error| error.to_string())?;
-        self.state.write(self.state.root(), FILE, &bytes).map(drop).map_err(|error| error.to_string())
-    }
-}
-
-/// What was compared before in the state folder `folder`; a file that is damaged counts as none.
-pub fn read(folder: &Path) -> Option<Comparison> {
-    let mut bytes = Vec::new();
-    File::open(folder.join(FILE)).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }

@@ -1,18 +1,14 @@
 //! Self-tests of the running device: what is expected and how the last one ended, kept in the state folder.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use queue::StateDir;
 
-use super::now;
+use super::{kept, now};
 use crate::selftest::{Book, Exam, SelfTest, Subject, Verdict};
 
 /// Its file in the state folder.
 const FILE: &str = "selftest.json";
-/// The largest file that is read, in bytes.
-const BYTES_MAX: u64 = 1 << 20;
 
 /// The self-tests of a device.
 pub struct Tested {
@@ -46,15 +42,10 @@ impl Tested {
             Verdict::NotHeld => tracing::warn!(engine, "self-test could not be held: {why}"),
             Verdict::Failed => tracing::error!(engine, "self-test failed, results say so from now on: {why}"),
         }
-        if let Err(why) = self.write() {
+        if let Err(why) = kept::write(&self.state, FILE, &self.book) {
             tracing::error!("how the self-test ended cannot be kept: {why}");
         }
         test
-    }
-
-    fn write(&self) -> Result<(), String> {
-        let bytes = serde_json::to_vec(&self.book).map_err(|error| error.to_string())?;
-        self.state.write(self.state.root(), FILE, &bytes).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -63,17 +54,7 @@ impl Tested {
 /// # Errors
 /// Why its file cannot be read.
 pub fn read(folder: &Path) -> Result<Book, String> {
-    let file: PathBuf = folder.join(FILE);
-    let opened = match File::open(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Book::default()),
-        opened => opened.map_err(|error| error.kind().to_string())?,
-    };
-    let mut bytes = Vec::new();
-    opened.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.kind().to_string())?;
-    if bytes.len() as u64 > BYTES_MAX {
-        return Err("it is too large".into());
-    }
-    serde_json::from_slice(&bytes).map_err(|_| "it is damaged".into())
+    Ok(kept::read(folder, FILE)?.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -102,7 +83,7 @@ mod tests {
         assert_eq!(note(&mut open(), 0.5), Verdict::Failed);
         assert_eq!(open().last().unwrap().verdict, Verdict::Failed);
         assert_eq!(note(&mut open(), 0.25), Verdict::Passed);
-        for damaged in ["", "{\"last\":7}", &" ".repeat(BYTES_MAX as usize + 1)] {
+        for damaged in ["", "{\"last\":7}", &" ".repeat(kept::BYTES_MAX as usize + 1)] {
             std::fs::write(folder.path().join(FILE), damaged).unwrap();
             assert!(read(folder.path()).is_err());
             assert_eq!((open().last(), note(&mut open(), 0.5)), (None, Verdict::First));

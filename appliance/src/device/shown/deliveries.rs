@@ -1,5 +1,6 @@
 //! Deliveries, and where they go.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use console::{
@@ -43,11 +44,14 @@ pub fn of_study(shown: &Shown, study: &StudyKey) -> Result<Vec<Delivery>, Fault>
     Ok(all.into_iter().filter_map(shown_as).collect())
 }
 
-/// How many of a study need a person.
-pub fn parked_of(shown: &Shown, study: &StudyKey) -> Result<u32, Fault> {
+/// How many of each study need a person; studies without any are not named.
+pub fn parked(shown: &Shown) -> Result<BTreeMap<StudyKey, u32>, Fault> {
     let is_parked = |state: &domain::DeliveryState| matches!(state, domain::DeliveryState::Parked { .. });
-    let parked = shown.queue().deliveries(is_parked, usize::MAX).map_err(broken)?;
-    Ok(u32::try_from(parked.iter().filter(|delivery| delivery.study == *study).count()).unwrap_or(u32::MAX))
+    let mut counts = BTreeMap::new();
+    for delivery in shown.queue().deliveries(is_parked, usize::MAX).map_err(broken)? {
+        *counts.entry(delivery.study).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// Has one tried again now.

@@ -1,9 +1,11 @@
 //! Studies, their images and whose they are.
 
+use std::collections::BTreeMap;
+
 use console::{
     Breast, Fault, Id, Image, ImageState, Laterality, Listing, Patient, Study, StudyLine, StudyState, View, Window,
 };
-use domain::{InstanceOutcome, InstanceRecord, ReportedImage, StudyReport, report_at_once};
+use domain::{InstanceOutcome, InstanceRecord, ReportedImage, StudyKey, StudyReport, report_at_once};
 use queue::{StudyRecord, StudySummary};
 
 use super::{Shown, broken, deliveries, id_of, image_id};
@@ -17,10 +19,11 @@ const SYNTHETIC_NAME: &str = phantom::PATIENT_NAME;
 pub fn list(shown: &Shown, window: Window) -> Result<Listing<StudyLine>, Fault> {
     let all = shown.queue().latest_studies(usize::MAX).map_err(broken)?;
     let total = all.len() as u64;
+    let parked = deliveries::parked(shown)?;
     let mut items = Vec::new();
     for summary in all.into_iter().skip(window.skip).take(window.take.min(Window::TAKE_MAX)) {
         let Some(record) = shown.queue().study(&summary.study).map_err(broken)? else { continue };
-        items.extend(line(shown, &summary, &record)?);
+        items.extend(line(&summary, &record, &parked));
     }
     Ok(Listing { items, total })
 }
@@ -37,7 +40,7 @@ pub fn find(shown: &Shown, id: &Id) -> Result<(StudySummary, StudyRecord), Fault
 pub fn one(shown: &Shown, id: &Id) -> Result<Study, Fault> {
     let (summary, record) = find(shown, id)?;
     let report = report_at_once(&summary.study, &record.instances, &shown.policy());
-    let line = line(shown, &summary, &record)?.ok_or(Fault::NotFound)?;
+    let line = line(&summary, &record, &deliveries::parked(shown)?).ok_or(Fault::NotFound)?;
     let images = record.instances.iter().filter_map(|instance| image(shown, instance, &report));
     Ok(Study {
         model: report.model.as_ref().map(|model| format!("{} {}", model.name, model.version)),
@@ -67,8 +70,8 @@ pub fn patient(shown: &Shown, id: &Id) -> Result<Option<Patient>, Fault> {
     }))
 }
 
-fn line(shown: &Shown, summary: &StudySummary, record: &StudyRecord) -> Result<Option<StudyLine>, Fault> {
-    let Some(id) = id_of(&summary.study) else { return Ok(None) };
+fn line(summary: &StudySummary, record: &StudyRecord, parked: &BTreeMap<StudyKey, u32>) -> Option<StudyLine> {
+    let id = id_of(&summary.study)?;
     let count = |state: ImageState| {
         let of_state = record.instances.iter().filter(|instance| state_of(instance.outcome.as_ref()) == state);
         u32::try_from(of_state.count()).unwrap_or(u32::MAX)
@@ -83,7 +86,7 @@ fn line(shown: &Shown, summary: &StudySummary, record: &StudyRecord) -> Result<O
         let name = instance.patient_study.as_ref().and_then(|header| header.patient_name.as_deref());
         name == Some(SYNTHETIC_NAME)
     };
-    Ok(Some(StudyLine {
+    Some(StudyLine {
         id,
         state: match summary.state {
             domain::StudyState::Collecting => StudyState::Collecting,
@@ -98,9 +101,9 @@ fn line(shown: &Shown, summary: &StudySummary, record: &StudyRecord) -> Result<O
         images_excluded: count(ImageState::Excluded),
         images_failed: count(ImageState::Failed),
         last_received_at_ms: summary.last_received_at.0,
-        deliveries_parked: deliveries::parked_of(shown, &summary.study)?,
+        deliveries_parked: parked.get(&summary.study).copied().unwrap_or(0),
         synthetic: record.instances.iter().any(is_synthetic),
-    }))
+    })
 }
 
 const fn state_of(outcome: Option<&InstanceOutcome>) -> ImageState {
