@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use domain::findings::ModelId;
 use queue::{Counts, StateDir};
 use serde::{Deserialize, Serialize};
@@ -221,4 +221,16 @@ pub fn ask(state_dir: &Path, request: &Request) -> anyhow::Result<Response> {
     let mut answer = String::new();
     BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut answer).context("the device does not answer")?;
     serde_json::from_str(&answer).context("the device's answer cannot be read: is it another version?")
+}
+
+/// The status of the device that runs on the state directory `state_dir`.
+///
+/// # Errors
+/// As [`ask`]; when the device fails, or gives another answer.
+pub fn ask_status(state_dir: &Path) -> anyhow::Result<Box<Status>> {
+    match ask(state_dir, &Request::Status)? {
+        Response::Status(status) => Ok(status),
+        Response::Failed { why } => bail!("the device failed: {why}"),
+        _ => bail!("the device gave another answer than was asked for"),
+    }
 }

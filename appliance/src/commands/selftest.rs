@@ -64,7 +64,7 @@ pub fn run(arguments: &SelftestArgs) -> anyhow::Result<Exit> {
     let path = match (walked, &device) {
         (Err(part), _) => part,
         (Ok(walk), Some(device)) if device.subject == walk.subject && !device.images.is_empty() => {
-            compared(walk, &device.images.clone(), "the running device")
+            compared(walk, &device.images, "the running device")
         }
         (Ok(walk), Some(_)) => {
             Part::passed(walk, "another engine than the running device's, so that scores are not compared")

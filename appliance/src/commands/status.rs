@@ -2,11 +2,9 @@
 
 use std::io::Write;
 
-use anyhow::bail;
-
 use crate::cli::StatusArgs;
 use crate::commands::{print_json, state_dir};
-use crate::control::{Request, Response, Status, ask};
+use crate::control::{Status, ask_status};
 use crate::exit_code::Exit;
 use crate::selftest::{SelfTest, Verdict};
 use crate::shadow::Comparison;
@@ -16,11 +14,11 @@ use crate::shadow::Comparison;
 /// # Errors
 /// When no device is running or it cannot answer.
 pub fn run(arguments: &StatusArgs) -> anyhow::Result<Exit> {
-    match ask(&state_dir(&arguments.running)?, &Request::Status)? {
-        Response::Status(status) if arguments.running.json => print_json(&status)?,
-        Response::Status(status) => print(&status, &mut std::io::stdout().lock())?,
-        Response::Failed { why } => bail!("the device failed: {why}"),
-        _ => bail!("the device gave another answer than was asked for"),
+    let status = ask_status(&state_dir(&arguments.running)?)?;
+    if arguments.running.json {
+        print_json(&status)?
+    } else {
+        print(&status, &mut std::io::stdout().lock())?
     }
     Ok(Exit::Success)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::commands::progress::Progress;
-use crate::control::{NotRunning, Request, Response, Status, ask};
+use crate::control::{NotRunning, Request, Response, Status, ask, ask_status};
 use crate::selftest::SelfTest;
 
 /// An image in work and an exam, on a slow processor; an engine that is being made ready may take longer.
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// # Errors
 /// When it does not answer.
 pub fn is_running(state_dir: &Path) -> anyhow::Result<bool> {
-    match status(state_dir) {
+    match ask_status(state_dir) {
         Ok(_) => Ok(true),
         Err(error) if error.is::<NotRunning>() => Ok(false),
         Err(error) => Err(error),
@@ -32,7 +32,7 @@ pub fn is_running(state_dir: &Path) -> anyhow::Result<bool> {
 /// When the device does not answer, or not in time.
 pub fn test(state_dir: &Path, accept: bool, progress: &mut Progress) -> anyhow::Result<SelfTest> {
     let number = |status: &Status| status.self_test.as_ref().map_or(0, |test| test.number);
-    let before = number(status(state_dir)?.as_ref());
+    let before = number(ask_status(state_dir)?.as_ref());
     match ask(state_dir, &Request::SelfTest { accept })? {
         Response::Asked => {}
         Response::Failed { why } => bail!("the device holds no self-test: {why}"),
@@ -40,7 +40,7 @@ pub fn test(state_dir: &Path, accept: bool, progress: &mut Progress) -> anyhow::
     }
     let since = Instant::now();
     while since.elapsed() < WAIT {
-        let status = status(state_dir)?;
+        let status = ask_status(state_dir)?;
         match &status.self_test {
             Some(test) if number(&status) > before => return Ok(test.clone()),
             _ => {}
@@ -52,12 +52,4 @@ pub fn test(state_dir: &Path, accept: bool, progress: &mut Progress) -> anyhow::
         "the device did not end the self-test within {} minutes: mamoru status says what it does",
         WAIT.as_secs() / 60
     )
-}
-
-fn status(state_dir: &Path) -> anyhow::Result<Box<Status>> {
-    match ask(state_dir, &Request::Status)? {
-        Response::Status(status) => Ok(status),
-        Response::Failed { why } => bail!("the device failed: {why}"),
-        _ => bail!("the device gave another answer than was asked for"),
-    }
 }
